@@ -1,0 +1,139 @@
+"""The one masker: logs, audit, traces, prompts and stored copies all pass here. It may hide too much, never too little.
+
+`mask_text` works on free text by shape, `mask_value` on structures by field name first and by shape after.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+type Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
+
+STARS = "***"
+
+_ORDER = r"\d{8}-\d{7}"
+_EMAIL = re.compile(r"\b([A-Za-z0-9])[A-Za-z0-9._%+-]*@([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)")
+_RRN = re.compile(r"(?<!\d)\d{6}\s?-\s?[1-8]\d{6}(?!\d)")
+_CARD = re.compile(r"(?<!\d)(?:\d{4}[ -]){3}\d{4}(?!\d)")
+_CUSTOMS = re.compile(r"(?<![A-Za-z0-9])[Pp]\d{12}(?!\d)")
+_PHONE = re.compile(r"(?<![\d-])(?:\+?82[\s-]?0?|0)(1[016789]|2|[3-6]\d|50\d|70|80)[\s.-]?(\d{3,4})[\s.-]?(\d{4})(?![\d-])")
+_ACCOUNT = re.compile(r"((?:계좌|은행|뱅크|농협|신협|새마을|우체국)[^\d\n]{0,12})(\d[\d -]{7,18}\d)")
+_DOOR = re.compile(r"((?:공동\s*현관|현관\s*비밀\s*번호|비밀\s*번호|비번|출입\s*번호)[^\d#*\n]{0,8})([#*]?\d{3,8}[#*]?)")
+_CODE = re.compile(r"((?:인증\s*번호|인증\s*코드)[^\d\n]{0,10})(\d{6})(?!\d)")
+_ADDRESS = re.compile(
+    r"((?:서울|부산|대구|인천|광주|대전|울산|세종|경기|강원|충북|충남|전북|전남|경북|경남|제주|충청[남북]도|전라[남북]도|경상[남북]도)"
+    r"[가-힣]{0,6}\s+[가-힣]{1,6}(?:시|군|구)(?:\s+[가-힣]{1,6}구)?)\s+[^\n,.!?]{2,}"
+)
+_ROAD = re.compile(r"[가-힣0-9]{1,12}(?:대로|로|길)\s?\d{1,4}(?:번?길\s?\d{1,4})?(?:-\d{1,4})?(?:[\s,]*\d{1,4}\s?(?:동|호|층))*")
+_UNIT = re.compile(r"\d{1,4}\s?동\s?\d{1,4}\s?호")
+_BEARER = re.compile(r"\b(?:sgd_|v1\.[a-z0-9]{1,8}\.|eyJ)[A-Za-z0-9_.\-]{8,}")
+_LONG_NUMBER = re.compile(r"(?<![\d-])(\d{4})\d{2,10}(\d{4})(?![\d-])")
+_ORDER_OR_DATE = re.compile(_ORDER)
+
+
+def mask_name(name: str) -> str:
+    """`김하늘` → `김*늘`, `이한` → `이*`, `Kim` → `K*m`."""
+    name = name.strip()
+    if len(name) <= 1:
+        return "*" * len(name)
+    if len(name) == 2:
+        return name[0] + "*"
+    return name[0] + "*" * (len(name) - 2) + name[-1]
+
+
+def mask_email(email: str) -> str:
+    head, _, host = email.partition("@")
+    return f"{head[:1]}***@{host}" if host else STARS
+
+
+def mask_phone(text: str) -> str:
+    digits = re.sub(r"\D", "", text)
+    if len(digits) < 8:
+        return STARS
+    return f"{digits[:3]}-****-{digits[-4:]}"
+
+
+def mask_address(text: str) -> str:
+    """Keeps 시/도 and 시/군/구, hides the rest."""
+    words = text.split()
+    kept: list[str] = []
+    for word in words[:3]:
+        if kept and not word.endswith(("시", "군", "구")):
+            break
+        kept.append(word)
+        if len(kept) >= 2 and not (len(words) > 2 and words[2].endswith("구") and len(kept) == 2):
+            break
+    return " ".join([*kept, STARS]) if kept and kept[0][-1:] in "시도별" or len(kept) >= 2 else STARS
+
+
+def mask_tracking(text: str) -> str:
+    return f"{text[:4]}****{text[-4:]}" if len(text) >= 10 else STARS
+
+
+def mask_text(text: str) -> str:
+    """Free text with every personal shape hidden. Order numbers stay (not personal by themselves)."""
+    orders: list[str] = []
+
+    def keep(match: re.Match[str]) -> str:
+        orders.append(match.group())
+        return f"\x00{len(orders) - 1}\x00"
+
+    text = _ORDER_OR_DATE.sub(keep, text)
+    text = _EMAIL.sub(r"\1***@\2", text)
+    text = _BEARER.sub(STARS, text)
+    text = _RRN.sub(STARS, text)
+    text = _CARD.sub(STARS, text)
+    text = _CUSTOMS.sub(STARS, text)
+    text = _CODE.sub(r"\1" + STARS, text)
+    text = _DOOR.sub(r"\1" + STARS, text)
+    text = _PHONE.sub(lambda m: f"0{m[1]}-****-{m[3]}", text)
+    text = _ACCOUNT.sub(r"\1" + STARS, text)
+    text = _ADDRESS.sub(r"\1 " + STARS, text)
+    text = _ROAD.sub(STARS, text)
+    text = _UNIT.sub(STARS, text)
+    text = _LONG_NUMBER.sub(r"\1****\2", text)
+    for index, order in enumerate(orders):
+        text = text.replace(f"\x00{index}\x00", order)
+    return text
+
+
+_BY_FIELD: dict[str, str] = {
+    "phone": "phone", "cellphone": "phone", "orderer_phone": "phone", "contact": "phone", "contact_phone": "phone", "destination": "phone",
+    "receiver_cellphone": "phone", "buyer_cellphone": "phone", "receiver_phone": "phone",
+    "name": "none", "orderer_name": "name", "receiver_name": "name", "buyer_name": "name", "writer": "name",
+    "email": "email", "tracking_no": "tracking",
+    "zipcode": "keep", "order_id": "keep",
+    "address": "address", "address1": "address", "address2": "stars", "address_full": "address", "address_query": "address", "address_detail": "stars", "road_address": "address", "jibun_address": "address",
+    "token": "stars", "access_token": "stars", "refresh_token": "stars", "customer_verification_token": "stars", "code": "keep", "otp": "stars", "otp_code": "stars",
+    "secret": "stars", "password": "stars", "authorization": "stars", "cookie": "stars", "ticket": "stars", "resume_token": "stars",
+    "client_ip": "stars", "ip": "stars", "member_id": "name",
+}  # fmt: skip
+
+
+def mask_value(key: str, value: object) -> object:
+    """The value as it may be written down under that field name; lists and maps at any depth."""
+    if isinstance(value, str):
+        match _BY_FIELD.get(key, "text"):
+            case "phone":
+                return mask_phone(value)
+            case "name":
+                return mask_name(value)
+            case "email":
+                return mask_email(value)
+            case "tracking":
+                return mask_tracking(value)
+            case "address":
+                return mask_address(value)
+            case "stars":
+                return STARS
+            case "keep":
+                return value
+            case _:
+                return mask_text(value)
+    if isinstance(value, Mapping):
+        items = cast("Mapping[object, object]", value)
+        return {str(k): mask_value(str(k), v) for k, v in items.items()}
+    if isinstance(value, (list, tuple)):
+        members = cast("Sequence[object]", value)
+        return [mask_value(key, v) for v in members]
+    return value

@@ -1,0 +1,184 @@
+"""The shop's vocabulary: frozen values that commerce fills, tools return and flows read. No mall's own shapes reach beyond commerce."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from sangdam.core.ids import MemberId, OrderId
+from sangdam.core.phone import Phone
+
+
+class StatusClass(StrEnum):
+    """Where an item stands, least advanced first; claims after."""
+
+    AWAITING_PAYMENT = "awaiting_payment"
+    PREPARING = "preparing"
+    READY_TO_SHIP = "ready_to_ship"
+    IN_TRANSIT = "in_transit"
+    DELIVERED = "delivered"
+    CONFIRMED = "confirmed"
+    CANCEL = "cancel"
+    RETURN = "return"
+    EXCHANGE = "exchange"
+    OTHER = "other"
+
+
+CLAIM_CLASSES = frozenset({StatusClass.CANCEL, StatusClass.RETURN, StatusClass.EXCHANGE})
+
+
+class OrderPlace(StrEnum):
+    """Where the checkout happened. A mall order merely paid by 네이버페이 is `mall`."""
+
+    MALL = "mall"
+    NAVERPAY_ORDER = "naverpay_order"
+    KAKAO = "kakao"
+    MARKET = "market"
+
+
+@dataclass(frozen=True)
+class Claim:
+    kind: StatusClass
+    code: str | None
+    status_text: str
+
+
+@dataclass(frozen=True)
+class Item:
+    order_item_code: str
+    product_no: int
+    variant_code: str
+    name: str
+    option: str
+    quantity: int
+    price: Decimal
+    status_code: str
+    status_class: StatusClass
+    status_text: str
+    claim: Claim | None = None
+    shipping_code: str | None = None
+    thumbnail: str | None = None
+    shipped_at: datetime | None = None
+    delivered_at: datetime | None = None
+    expected_ship_date: date | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    zipcode: str
+    address1: str
+    address2: str
+
+
+@dataclass(frozen=True)
+class Receiver:
+    shipping_code: str
+    name: str
+    cellphone: str
+    phone: str
+    place: Place
+    message: str
+
+
+@dataclass(frozen=True)
+class Buyer:
+    name: str
+    cellphone: Phone | None
+    phone: Phone | None
+    member_id: MemberId | None
+    email: str | None = None
+
+    def has_phone(self, phone: Phone) -> bool:
+        return phone in (self.cellphone, self.phone)
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """KRW."""
+
+    products: Decimal
+    shipping: Decimal
+    discount: Decimal
+    paid: Decimal
+    due: Decimal
+    currency: str = "KRW"
+
+
+@dataclass(frozen=True)
+class Order:
+    order_id: OrderId
+    ordered_at: datetime
+    member_id: MemberId | None
+    buyer: Buyer
+    paid: str
+    """`yes`, `no` or `partial`."""
+    payment_methods: tuple[str, ...]
+    amounts: Amounts
+    items: tuple[Item, ...]
+    receivers: tuple[Receiver, ...]
+    place: OrderPlace = OrderPlace.MALL
+    payment_deadline: datetime | None = None
+    auto_cancels: bool = False
+
+    @property
+    def status_class(self) -> StatusClass:
+        """The least advanced class among unclaimed items; the claim's own where every item is claimed."""
+        open_items = [item for item in self.items if item.status_class not in CLAIM_CLASSES and item.status_class is not StatusClass.OTHER]
+        ranks = list(StatusClass)
+        return min((item.status_class for item in open_items or self.items), key=ranks.index, default=StatusClass.OTHER)
+
+    @property
+    def mixed(self) -> bool:
+        return len({item.status_class for item in self.items}) > 1
+
+    @property
+    def status_text(self) -> str:
+        """The mall's own name of the state that `status_class` stands for."""
+        return next((item.status_text for item in self.items if item.status_class is self.status_class), "")
+
+
+@dataclass(frozen=True)
+class Shipment:
+    shipping_code: str
+    carrier_code: str | None
+    tracking_no: str | None
+    status_class: StatusClass
+    status_text: str
+    order_item_codes: tuple[str, ...]
+    registered_at: datetime | None = None
+    shipped_at: datetime | None = None
+    delivered_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Carrier:
+    code: str
+    name: str
+    tracking_url: str | None
+    """A prefix that the tracking number is put behind; https only."""
+
+
+@dataclass(frozen=True)
+class Customer:
+    member_id: MemberId
+    group_no: int | None
+    since: date | None
+
+
+@dataclass(frozen=True)
+class Fee:
+    kind: str
+    """`free`, `fixed`, `free_over` or `other`."""
+    amount: Decimal | None = None
+    free_over: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class ShippingTerms:
+    method_text: str
+    area_text: str
+    days_min: int | None
+    days_max: int | None
+    fee: Fee
+    jeju_remote_text: str | None
+    prepaid: bool | None
