@@ -7,8 +7,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-type Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
-
 STARS = "***"
 
 _ORDER = r"\d{8}-\d{7}"
@@ -54,16 +52,14 @@ def mask_phone(text: str) -> str:
 
 
 def mask_address(text: str) -> str:
-    """Keeps 시/도 and 시/군/구, hides the rest."""
+    """Keeps 시/도 and 시/군/구 (`경기도 성남시 분당구 ***`), hides the rest; anything of another shape is hidden whole."""
     words = text.split()
-    kept: list[str] = []
-    for word in words[:3]:
-        if kept and not word.endswith(("시", "군", "구")):
+    kept = words[:1]
+    for word in words[1:3]:
+        if not word.endswith(("시", "군", "구")):
             break
         kept.append(word)
-        if len(kept) >= 2 and not (len(words) > 2 and words[2].endswith("구") and len(kept) == 2):
-            break
-    return " ".join([*kept, STARS]) if kept and kept[0][-1:] in "시도별" or len(kept) >= 2 else STARS
+    return " ".join([*kept, STARS]) if len(kept) >= 2 or (kept and kept[0].endswith("시")) else STARS
 
 
 def mask_tracking(text: str) -> str:
@@ -104,7 +100,7 @@ _BY_FIELD: dict[str, str] = {
     "email": "email", "tracking_no": "tracking",
     "zipcode": "keep", "order_id": "keep",
     "address": "address", "address1": "address", "address2": "stars", "address_full": "address", "address_query": "address", "address_detail": "stars", "road_address": "address", "jibun_address": "address",
-    "token": "stars", "access_token": "stars", "refresh_token": "stars", "customer_verification_token": "stars", "code": "keep", "otp": "stars", "otp_code": "stars",
+    "token": "stars", "access_token": "stars", "refresh_token": "stars", "customer_verification_token": "stars", "code": "code", "otp": "stars", "otp_code": "stars",
     "secret": "stars", "password": "stars", "authorization": "stars", "cookie": "stars", "ticket": "stars", "resume_token": "stars",
     "client_ip": "stars", "ip": "stars", "member_id": "name",
 }  # fmt: skip
@@ -126,6 +122,8 @@ def mask_value(key: str, value: object) -> object:
                 return mask_address(value)
             case "stars":
                 return STARS
+            case "code":
+                return STARS if value.strip().isdigit() else value
             case "keep":
                 return value
             case _:
