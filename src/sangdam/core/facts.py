@@ -1,0 +1,218 @@
+"""Results of tools as typed values: what commerce and conversations put in, what flows and replies read (tools.md §4, the *out* lines).
+
+They cross storage (a turn that is taken over reads them back), so they are Pydantic models that refuse unknown fields.
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from sangdam.core.shop import OrderPlace, StatusClass
+
+
+class Facts(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ClaimFacts(Facts):
+    type: StatusClass
+    code: str | None = None
+    status_text: str
+
+
+class Withdrawal(Facts):
+    state: Literal["not_started", "within", "over", "unknown"]
+    last_day: date | None = None
+
+
+class OrderLine(Facts):
+    order_item_code: str
+    product_no: int
+    variant_code: str
+    name: str
+    option: str
+    quantity: int
+    price: Decimal
+    status_code: str
+    status_class: StatusClass
+    status_text: str
+    claim: ClaimFacts | None = None
+    delivered_at: datetime | None = None
+    withdrawal: Withdrawal
+    thumbnail: str | None = None
+
+
+class ReceiverFacts(Facts):
+    shipping_code: str
+    name_masked: str
+    phone_masked: str
+    address_masked: str
+    """시/도 + 시/군/구 and `***`."""
+
+
+class Changeable(Facts):
+    allowed: bool
+    blocking_items: tuple[str, ...] = ()
+    """Order item codes that forbid it."""
+
+
+class AmountFacts(Facts):
+    products: Decimal
+    shipping: Decimal
+    discount: Decimal
+    paid: Decimal
+    currency: str
+
+
+class PaymentDue(Facts):
+    amount: Decimal
+    deadline: datetime | None = None
+    auto_cancels: bool = False
+
+
+class OrderFacts(Facts):
+    order_id: str
+    ordered_at: datetime
+    paid: Literal["yes", "no", "partial"]
+    payment_methods: tuple[str, ...]
+    amounts: AmountFacts
+    status_class: StatusClass
+    status_text: str
+    mixed: bool
+    items: tuple[OrderLine, ...]
+    receivers: tuple[ReceiverFacts, ...]
+    address_changeable: Changeable
+    cancellable: Changeable
+    delivered_at: datetime | None = None
+    withdrawal: Withdrawal
+    payment_due: PaymentDue | None = None
+    ordered_at_place: OrderPlace
+
+
+class LookupOrderOut(Facts):
+    order: OrderFacts
+
+
+class FirstItem(Facts):
+    name: str
+    option: str
+    quantity: int
+    thumbnail: str | None = None
+
+
+class OrderSummary(Facts):
+    order_id: str
+    ordered_at: datetime
+    first_item: FirstItem
+    item_names: tuple[str, ...]
+    """All item names, so that "어제 산 셔츠" can be matched whatever stands first."""
+    item_count: int
+    paid_amount: Decimal
+    status_class: StatusClass
+    status_text: str
+
+
+class Window(Facts):
+    start: date
+    end: date
+
+
+class ListOrdersOut(Facts):
+    orders: tuple[OrderSummary, ...]
+    total: int
+    page: int
+    has_more: bool
+    window: Window
+
+
+class ShippedItem(Facts):
+    name: str
+    option: str
+    quantity: int
+
+
+class UnshippedItem(Facts):
+    name: str
+    option: str
+    quantity: int
+    status_class: StatusClass
+    status_text: str
+    expected_ship_date: date | None = None
+
+
+class ShipmentFacts(Facts):
+    shipping_code: str
+    carrier_name: str | None
+    """None while the mall's carrier list does not know the code: said as 택배사 확인 중."""
+    tracking_no: str | None
+    tracking_url: str | None = None
+    status_class: StatusClass
+    status_text: str
+    registered_at: datetime | None = None
+    shipped_at: datetime | None = None
+    delivered_at: datetime | None = None
+    items: tuple[ShippedItem, ...]
+
+
+class TrackShipmentOut(Facts):
+    order_id: str
+    ordered_at: datetime
+    title: str
+    """`린넨 셔츠 외 1건`."""
+    summary: Literal["awaiting_payment", "not_shipped", "held", "partial", "in_transit", "delivered", "canceled"]
+    status_text: str
+    shipments: tuple[ShipmentFacts, ...]
+    unshipped_items: tuple[UnshippedItem, ...]
+    usual_days: tuple[int, int] | None = None
+    """The shop's own delivery period from its shipping settings, where it answered."""
+
+
+class CustomerMatch(Facts):
+    member_id_masked: str
+    member_ref: str
+    """Opaque, 15 minutes."""
+    group_no: int | None = None
+    since: date | None = None
+
+
+class FindCustomerOut(Facts):
+    matches: int
+    customers: tuple[CustomerMatch, ...]
+
+
+class SendOtpOut(Facts):
+    otp_ref: str
+    destination_masked: str
+    expires_at: datetime
+    resend_at: datetime
+    sends_left: int
+
+
+class VerifyOtpOut(Facts):
+    verified: Literal[True] = True
+    purposes: tuple[str, ...]
+    phone_masked: str
+    expires_at: datetime
+    grant_id: str
+    customer_verification_token: str | None = None
+    """Only for callers that are not the agent; shown once."""
+
+
+class VerifyOrdererOut(Facts):
+    matched: Literal[True] = True
+    order_id: str
+    expires_at: datetime
+    grant_id: str
+    customer_verification_token: str | None = None
+
+
+class CreateHandoffOut(Facts):
+    item_id: str
+    position: int
+    """1 = next."""
+    open_now: bool
+    expected_by: datetime | None = None
+    """When a person will answer; outside business hours the next opening."""
+    existing: bool = False

@@ -1,0 +1,1 @@
+"""The gate every tool call passes: validate, policy, identity, once-only, run, audit."""
