@@ -1,0 +1,69 @@
+"""Fixtures everybody uses: a database of one's own on a real Postgres, seen as the application role."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from sangdam.db import Database
+from sangdam.db.testing import Addresses, Cluster
+
+_HOME = "TESTS_POSTGRES_HOME"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # The controller names the folder before xdist starts its workers, who inherit it: all share one server.
+    if _HOME not in os.environ:
+        os.environ[_HOME] = tempfile.mkdtemp(prefix="sangdam-tests-", dir="/tmp")
+        config.stash[_OWNS] = True
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not config.stash.get(_OWNS, False):
+        return
+    home = Path(os.environ.pop(_HOME))
+    if (home / "data").exists():
+        Cluster.start(home).server.stop()
+    shutil.rmtree(home, ignore_errors=True)
+
+
+_OWNS = pytest.StashKey[bool]()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """The server of this test session, with the migrated template in it."""
+    started = Cluster.start(Path(os.environ[_HOME]))
+    asyncio.run(started.make_template())
+    yield started
+
+
+@pytest.fixture
+async def addresses(cluster: Cluster) -> AsyncIterator[Addresses]:
+    """The connection strings of this test's own migrated database: `.app`, `.owner`, `.superuser`."""
+    async with cluster.database() as fresh:
+        yield fresh
+
+
+@pytest.fixture
+async def empty_addresses(cluster: Cluster) -> AsyncIterator[Addresses]:
+    """The same for a database without any table."""
+    async with cluster.database(template="template0") as fresh:
+        yield fresh
+
+
+@pytest.fixture
+async def database(addresses: Addresses) -> AsyncIterator[Database]:
+    """This test's own migrated, empty database, as the role `sangdam_app`."""
+    async with await Database.open(addresses.app, min_size=1, max_size=10) as opened:
+        yield opened
+
+
+@pytest.fixture
+def owner_dsn(addresses: Addresses) -> str:
+    """The owner's view of the same database: no row security stands in its way."""
+    return addresses.owner
