@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from sangdam.db import Database
 from sangdam.db.testing import Addresses, Cluster
 
 _HOME = "TESTS_POSTGRES_HOME"
+_OWNS = pytest.StashKey[bool]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,15 +32,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(home, ignore_errors=True)
 
 
-_OWNS = pytest.StashKey[bool]()
-
-
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
+def cluster() -> Cluster:
     """The server of this test session, with the migrated template in it."""
     started = Cluster.start(Path(os.environ[_HOME]))
     asyncio.run(started.make_template())
-    yield started
+    return started
 
 
 @pytest.fixture

@@ -102,7 +102,10 @@ async def test_a_slow_statement_ends_at_its_deadline_and_the_connection_lives_on
 
 
 async def test_a_statement_just_inside_its_deadline_succeeds(addresses: Addresses) -> None:
-    async with await Database.open(addresses.app, max_size=1, statement_seconds=5.0) as database, database.system() as tx:
+    async with (
+        await Database.open(addresses.app, max_size=1, statement_seconds=5.0) as database,
+        database.system() as tx,
+    ):
         await tx.execute("select pg_sleep(0.05)")
 
 
@@ -143,7 +146,9 @@ async def test_a_database_that_is_not_there_is_unavailable_and_says_no_password(
 
 async def test_values_come_back_as_they_went_in(database: Database) -> None:
     async with database.system() as tx:
-        row = await tx.fetchrow("select $1::jsonb as j, $2::uuid as u, now() as t", {"이름": ["김하늘", 1, None]}, uuid.UUID(int=7))
+        row = await tx.fetchrow(
+            "select $1::jsonb as j, $2::uuid as u, now() as t", {"이름": ["김하늘", 1, None]}, uuid.UUID(int=7)
+        )
     assert row is not None
     assert row["j"] == {"이름": ["김하늘", 1, None]}
     assert row["u"] == uuid.UUID(int=7)
@@ -152,7 +157,9 @@ async def test_values_come_back_as_they_went_in(database: Database) -> None:
 
 async def test_rows_stream_through_a_cursor(database: Database) -> None:
     async with database.system() as tx:
-        assert [row["n"] async for row in tx.stream("select n from generate_series(1, 1000) n", prefetch=100)] == list(range(1, 1001))
+        assert [row["n"] async for row in tx.stream("select n from generate_series(1, 1000) n", prefetch=100)] == list(
+            range(1, 1001)
+        )
 
 
 async def test_an_advisory_lock_is_held_until_the_transaction_ends(database: Database) -> None:
@@ -166,7 +173,6 @@ async def test_an_advisory_lock_is_held_until_the_transaction_ends(database: Dat
 
 
 async def test_prepared_statements_are_not_kept_behind_a_pooler(addresses: Addresses) -> None:
-    async with await Database.open(addresses.app, max_size=1, pooler=True) as database:
-        async with database.org(new_org()) as tx:
-            await tx.fetch("select $1::int", 1)
-            assert await tx.fetchval("select count(*) from pg_prepared_statements where name <> ''") == 0
+    async with await Database.open(addresses.app, max_size=1, pooler=True) as database, database.org(new_org()) as tx:
+        await tx.fetch("select $1::int", 1)
+        assert await tx.fetchval("select count(*) from pg_prepared_statements where name <> ''") == 0

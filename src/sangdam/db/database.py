@@ -168,7 +168,9 @@ class _Opening:
         self._transaction = Transaction(self._connection, self._org)
         return self._transaction
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
             end = await self._connection.execute("COMMIT" if error is None else "ROLLBACK")
         except BaseException as failed:
@@ -182,7 +184,9 @@ class _Opening:
             if error is None:
                 if end != "COMMIT":
                     # A statement failed and the failure was swallowed inside; the server rolled back and says so only here.
-                    raise SangdamError(Kind.INTERNAL, "a failed statement was ignored inside a transaction: everything was rolled back")
+                    raise SangdamError(
+                        Kind.INTERNAL, "a failed statement was ignored inside a transaction: everything was rolled back"
+                    )
                 for hook in self._transaction._hooks:  # pyright: ignore[reportPrivateUsage]
                     hook()
         if isinstance(error, _GONE):
@@ -243,7 +247,9 @@ class Database:
         # The simple protocol takes no parameters, but does BEGIN and the setting in one round trip: hence a checked literal.
         if not isinstance(org, uuid.UUID):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError("an organisation is named by its UUID")
-        return _Opening(self._pool, f"BEGIN;SELECT set_config('app.org_id','{uuid.UUID(int=org.int)}',true),{self._limits}", org)
+        return _Opening(
+            self._pool, f"BEGIN;SELECT set_config('app.org_id','{uuid.UUID(int=org.int)}',true),{self._limits}", org
+        )
 
     def system(self) -> _Opening:
         """A transaction of no organisation: global tables and `sys_*` functions."""
@@ -270,7 +276,9 @@ class Database:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         await self.close()
 
 

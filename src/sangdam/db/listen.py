@@ -34,7 +34,9 @@ class _Connection(Protocol):
 class Subscription:
     """Ends with `close`, which may be called more than once."""
 
-    def __init__(self, listener: "Listener", channel: str, heard: Callable[[str], None], lost: Callable[[], None]) -> None:
+    def __init__(
+        self, listener: "Listener", channel: str, heard: Callable[[str], None], lost: Callable[[], None]
+    ) -> None:
         self._listener = listener
         self.channel = channel
         self.heard = heard
@@ -102,7 +104,9 @@ class Listener:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         await self.close()
 
     def _forget(self, subscription: Subscription) -> None:
@@ -119,7 +123,10 @@ class Listener:
         connection = cast(
             _Connection,
             await cast(Any, asyncpg).connect(
-                self._dsn, timeout=CONNECT_SECONDS, command_timeout=CONNECT_SECONDS, server_settings={"application_name": "sangdam listen"}
+                self._dsn,
+                timeout=CONNECT_SECONDS,
+                command_timeout=CONNECT_SECONDS,
+                server_settings={"application_name": "sangdam listen"},
             ),
         )
         connection.add_termination_listener(lambda _: self._wanted.set())

@@ -79,7 +79,9 @@ def _shipped() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).parents[3] / "supabase" / "migrations"
 
 
-async def migrate(dsn: str, files: Sequence[Migration] | None = None, *, app_dsn: str | None = None) -> tuple[Migration, ...]:
+async def migrate(
+    dsn: str, files: Sequence[Migration] | None = None, *, app_dsn: str | None = None
+) -> tuple[Migration, ...]:
     """Applies what is missing and returns it. `dsn` names the owner, or somebody who may make roles.
 
     The password of `app_dsn`, when it names the role `sangdam_app`, is given to that role if this run makes it.
@@ -114,7 +116,9 @@ async def missing(dsn: str, files: Sequence[Migration] | None = None) -> tuple[M
 
 async def _connect(dsn: str) -> _Connection:
     try:
-        return cast(_Connection, await cast(Any, asyncpg).connect(dsn, timeout=10, command_timeout=600, statement_cache_size=0))
+        return cast(
+            _Connection, await cast(Any, asyncpg).connect(dsn, timeout=10, command_timeout=600, statement_cache_size=0)
+        )
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise SangdamError(Kind.UNAVAILABLE, f"the database is not available ({type(error).__name__})") from error
 
@@ -123,9 +127,13 @@ def _missing(wanted: Sequence[Migration], known: dict[int, str]) -> tuple[Migrat
     by_version = {one.version: one for one in wanted}
     for version, checksum in sorted(known.items()):
         if version not in by_version:
-            raise MigrationRefused(f"the database has version {version}, which this build does not know: it is newer than the build")
+            raise MigrationRefused(
+                f"the database has version {version}, which this build does not know: it is newer than the build"
+            )
         if by_version[version].checksum != checksum:
-            raise MigrationRefused(f"{version}_{by_version[version].name}.sql changed after it was applied; write a new file instead")
+            raise MigrationRefused(
+                f"{version}_{by_version[version].name}.sql changed after it was applied; write a new file instead"
+            )
     return tuple(one for one in wanted if one.version not in known)
 
 
@@ -148,7 +156,9 @@ async def _apply(connection: _Connection, one: Migration) -> bool:
                 await connection.execute(one.sql)
             await _record(connection, one)
     except asyncpg.LockNotAvailableError:
-        raise SangdamError(Kind.UNAVAILABLE, f"{one.version}_{one.name}.sql: a table was busy for 3 s; run again") from None
+        raise SangdamError(
+            Kind.UNAVAILABLE, f"{one.version}_{one.name}.sql: a table was busy for 3 s; run again"
+        ) from None
     except asyncpg.PostgresError as error:
         raise MigrationRefused(f"{one.version}_{one.name}.sql: {error}") from error
     log.info("migration.recognised" if by_cli else "migration.applied", version=one.version, name=one.name)
@@ -171,13 +181,19 @@ async def _record(connection: _Connection, one: Migration) -> None:
             end $$;
             """
         )
-    await connection.execute("insert into public.schema_version (version, checksum) values ($1, $2)", one.version, one.checksum)
+    await connection.execute(
+        "insert into public.schema_version (version, checksum) values ($1, $2)", one.version, one.checksum
+    )
 
 
 async def _applied_by_cli(connection: _Connection, version: int) -> bool:
     if await connection.fetchval("select to_regclass('supabase_migrations.schema_migrations') is null"):
         return False
-    return bool(await connection.fetchval("select exists (select from supabase_migrations.schema_migrations where version = $1)", str(version)))
+    return bool(
+        await connection.fetchval(
+            "select exists (select from supabase_migrations.schema_migrations where version = $1)", str(version)
+        )
+    )
 
 
 async def _role_exists(connection: _Connection, role: str) -> bool:
@@ -189,5 +205,7 @@ async def _set_password(connection: _Connection, app_dsn: str) -> None:
     if address.username != "sangdam_app" or not address.password:
         return
     # A role statement takes no parameters; format() with %L quotes the value on the server.
-    statement = await connection.fetchval("select format('alter role sangdam_app password %L', $1::text)", unquote(address.password))
+    statement = await connection.fetchval(
+        "select format('alter role sangdam_app password %L', $1::text)", unquote(address.password)
+    )
     await connection.execute(statement)

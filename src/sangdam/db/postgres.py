@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, TypedDict, TypeVar
 from urllib.parse import quote, urlencode
 
 T = TypeVar("T")
@@ -54,6 +54,10 @@ _DEFAULTS: Mapping[str, str] = {
 """Durability is the server's own default: fsync and synchronous commit stay on. Statements are kept out of the log: they hold people."""
 
 
+_CHILDREN: dict[int, "subprocess.Popen[bytes]"] = {}
+"""Servers this process started: whoever stops one must also reap it, and the value that started it may be gone by then."""
+
+
 class PostgresFailed(Exception):
     """The embedded server could not be made or started; the message ends with the last lines of its log."""
 
@@ -76,7 +80,6 @@ class EmbeddedPostgres:
     attached: bool
     """True when a server that was already running was found."""
     _secret: bytes = field(repr=False)
-    _child: subprocess.Popen[bytes] | None = field(repr=False, default=None)
 
     @classmethod
     def start(cls, home: Path, *, major: Major = 18, options: Mapping[str, str] | None = None) -> "EmbeddedPostgres":
@@ -95,7 +98,9 @@ class EmbeddedPostgres:
                 _initialise(home, data, binaries, major, secret, user)
             found = int((data / "PG_VERSION").read_text().strip())
             if found != major:
-                raise PostgresFailed(f"the data folder holds PostgreSQL {found}, this build runs {major}: dump and load it, or name another folder")
+                raise PostgresFailed(
+                    f"the data folder holds PostgreSQL {found}, this build runs {major}: dump and load it, or name another folder"
+                )
             deadline = time.monotonic() + START_SECONDS
             running = _wait(lambda: _settled(data), until=deadline, failed=f"a server in {data} neither runs nor ends")
             if running is not None:
@@ -120,8 +125,8 @@ class EmbeddedPostgres:
             shutil.rmtree(self.socket_dir, ignore_errors=True)
 
     def _ended(self, data: Path) -> bool:
-        if self._child is not None:
-            return self._child.poll() is not None
+        if (child := _CHILDREN.get(self.pid)) is not None:
+            return child.poll() is not None
         running = _running(data)
         return running is None or running.pid != self.pid
 
@@ -230,7 +235,11 @@ def _initialise(home: Path, data: Path, binaries: Path, major: Major, secret: by
         pwfile.write(_password(secret, "postgres"))
         pwfile.flush()
         _give(Path(pwfile.name), user)
-        locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"] if major >= 18 else ["--locale=C.UTF-8"]
+        locale = (
+            ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
+            if major >= 18
+            else ["--locale=C.UTF-8"]
+        )
         command = [
             *(str(binaries / "initdb"), "-D", str(draft), "-U", "postgres", "-A", "scram-sha-256"),
             *("--pwfile", pwfile.name, "-E", "UTF8", *locale),
@@ -257,13 +266,24 @@ def _launch(
     deadline: float,
 ) -> EmbeddedPostgres:
     socket_dir = _socket_dir(home, user)
-    settings = {**options, "listen_addresses": "", "unix_socket_directories": str(socket_dir), "unix_socket_permissions": "0700", "port": "5432"}
+    settings = {
+        **options,
+        "listen_addresses": "",
+        "unix_socket_directories": str(socket_dir),
+        "unix_socket_permissions": "0700",
+        "port": "5432",
+    }
     if user is not None:
         # Our own root process and the unprivileged server are different users; the folder is what keeps others out.
         settings["unix_socket_permissions"] = "0777"
-    command = [str(binaries / "postgres"), "-D", str(data), *(part for name, value in settings.items() for part in ("-c", f"{name}={value}"))]
+    command = [
+        str(binaries / "postgres"),
+        "-D",
+        str(data),
+        *(part for name, value in settings.items() for part in ("-c", f"{name}={value}")),
+    ]
     with (home / "log").open("ab") as log:
-        child = subprocess.Popen(  # noqa: S603
+        child = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -275,7 +295,8 @@ def _launch(
     pid = _wait(lambda: _started(child, data), until=deadline, failed="the server did not become ready")
     if pid is None:
         raise PostgresFailed(f"the server ended with {child.returncode}:\n{_tail(home / 'log')}")
-    return EmbeddedPostgres(home, socket_dir, major, pid, False, secret, child)
+    _CHILDREN[pid] = child
+    return EmbeddedPostgres(home, socket_dir, major, pid, False, secret)
 
 
 def _started(child: subprocess.Popen[bytes], data: Path) -> tuple[int | None] | None:
@@ -340,7 +361,7 @@ def _socket_dir(home: Path, user: _User | None) -> Path:
     near = home / "run"
     shutil.rmtree(near, ignore_errors=True)
     if len(os.fsencode(near / _SOCKET_NAME)) > _SOCKET_PATH_BYTES:
-        near = Path(tempfile.mkdtemp(prefix="sangdam-pg-", dir="/tmp"))  # noqa: S108 - mkdtemp makes a 0700 folder of a fresh name
+        near = Path(tempfile.mkdtemp(prefix="sangdam-pg-", dir="/tmp"))
     else:
         near.mkdir(mode=0o700)
     _give(near, user)
@@ -383,7 +404,12 @@ def _unprivileged_user() -> _User:
 
 
 def _can(user: _User, test: Literal["-x", "-w"], path: Path) -> bool:
-    return subprocess.run(["/bin/sh", "-c", f'test {test} "$0"', str(path)], cwd="/", check=False, timeout=10, **_as(user)).returncode == 0  # noqa: S603
+    return (
+        subprocess.run(
+            ["/bin/sh", "-c", f'test {test} "$0"', str(path)], cwd="/", check=False, timeout=10, **_as(user)
+        ).returncode
+        == 0
+    )
 
 
 def _give(path: Path, user: _User | None) -> None:
@@ -391,13 +417,21 @@ def _give(path: Path, user: _User | None) -> None:
         os.chown(path, user.uid, user.gid)
 
 
-def _as(user: _User | None) -> dict[str, int | list[int]]:
-    environment = {"umask": 0o077}
-    return {**environment, "user": user.uid, "group": user.gid, "extra_groups": []} if user is not None else {**environment}
+class _Identity(TypedDict, total=False):
+    umask: int
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+def _as(user: _User | None) -> _Identity:
+    if user is None:
+        return {"umask": 0o077}
+    return {"umask": 0o077, "user": user.uid, "group": user.gid, "extra_groups": []}
 
 
 def _run(command: list[str], user: _User | None, stdin: str = "") -> None:
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         command, input=stdin, text=True, capture_output=True, cwd="/", check=False, timeout=START_SECONDS, **_as(user)
     )
     # `postgres --single` exits 0 after a failed statement, but says ERROR or FATAL.

@@ -18,7 +18,14 @@ from sangdam.db.migrate import migrate, migrations
 from sangdam.db.postgres import EmbeddedPostgres, Major
 
 TEMPLATE = "sangdam_template"
-_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off", "wal_level": "minimal", "max_wal_senders": "0"}
+_FAST = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+}
 
 
 class _Connection(Protocol):
@@ -76,7 +83,10 @@ class Cluster:
 
     @asynccontextmanager
     async def _superuser(self) -> AsyncIterator[_Connection]:
-        connection = cast(_Connection, await cast(Any, asyncpg).connect(self.server.dsn("postgres", "postgres"), timeout=30, command_timeout=60))
+        connection = cast(
+            _Connection,
+            await cast(Any, asyncpg).connect(self.server.dsn("postgres", "postgres"), timeout=30, command_timeout=60),
+        )
         try:
             yield connection
         finally:
