@@ -7,6 +7,7 @@ What is hashed is the very text the row is made of, so a row that differs from i
 import hashlib
 import hmac
 import json
+import math
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -75,18 +76,18 @@ class EventType(StrEnum):
     ORDERER_MATCHED = "ORDERER_MATCHED"
     ORDERER_MISMATCH = "ORDERER_MISMATCH"
     IDENTITY_EXPIRED = "IDENTITY_EXPIRED"
-    TOKEN_REFRESH_OK = "TOKEN_REFRESH_OK"  # noqa: S105 - the name of an event
-    TOKEN_REFRESH_FAILED = "TOKEN_REFRESH_FAILED"  # noqa: S105
-    TOKEN_REFRESH_SKIPPED_FRESH = "TOKEN_REFRESH_SKIPPED_FRESH"  # noqa: S105
-    TOKEN_REFRESH_LOCKED = "TOKEN_REFRESH_LOCKED"  # noqa: S105
+    TOKEN_REFRESH_OK = "TOKEN_REFRESH_OK"
+    TOKEN_REFRESH_FAILED = "TOKEN_REFRESH_FAILED"
+    TOKEN_REFRESH_SKIPPED_FRESH = "TOKEN_REFRESH_SKIPPED_FRESH"
+    TOKEN_REFRESH_LOCKED = "TOKEN_REFRESH_LOCKED"
     CONNECTION_CHANGED = "CONNECTION_CHANGED"
     OAUTH_REFUSED = "OAUTH_REFUSED"
     BREAKER_OPENED = "BREAKER_OPENED"
     BREAKER_CLOSED = "BREAKER_CLOSED"
     POLICY_CHANGED = "POLICY_CHANGED"
     MEMBER_CHANGED = "MEMBER_CHANGED"
-    TOKEN_ISSUED = "TOKEN_ISSUED"  # noqa: S105
-    TOKEN_REVOKED = "TOKEN_REVOKED"  # noqa: S105
+    TOKEN_ISSUED = "TOKEN_ISSUED"
+    TOKEN_REVOKED = "TOKEN_REVOKED"
     ARTICLE_PUBLISHED = "ARTICLE_PUBLISHED"
     MESSAGE_UNSEALED = "MESSAGE_UNSEALED"
     RESTOCK_SUBSCRIBED = "RESTOCK_SUBSCRIBED"
@@ -175,7 +176,9 @@ class VerifyReport:
         return not self.broken
 
 
-async def append(tx: Transaction, org: OrgId, *, events: Sequence[AuditEvent] = (), calls: Sequence[AuditCall] = ()) -> None:
+async def append(
+    tx: Transaction, org: OrgId, *, events: Sequence[AuditEvent] = (), calls: Sequence[AuditCall] = ()
+) -> None:
     """Appends in the order given, in one round trip. Call it last in the transaction."""
     if not events and not calls:
         return
@@ -192,11 +195,17 @@ async def verify(tx: Transaction, org: OrgId, stream: Stream, *, signing_key: by
     broken: list[Broken] = []
     checkpoints = {
         row["seq"]: row
-        for row in await tx.fetch("select seq, hash, signature, at from f_audit_checkpoints where org_id = $1 and stream = $2", org, stream)
+        for row in await tx.fetch(
+            "select seq, hash, signature, at from f_audit_checkpoints where org_id = $1 and stream = $2", org, stream
+        )
     }
-    head = await tx.fetchrow("select last_seq, last_hash from f_audit_chains where org_id = $1 and stream = $2", org, stream)
+    head = await tx.fetchrow(
+        "select last_seq, last_hash from f_audit_chains where org_id = $1 and stream = $2", org, stream
+    )
     for seq, row in checkpoints.items():
-        if signing_key is not None and not hmac.compare_digest(row["signature"], sign(signing_key, org, stream, seq, row["hash"], row["at"])):
+        if signing_key is not None and not hmac.compare_digest(
+            row["signature"], sign(signing_key, org, stream, seq, row["hash"], row["at"])
+        ):
             broken.append(Broken(seq, "checkpoint"))
     rows, first_seq, last_seq, last_hash = 0, None, 0, _genesis(org, stream)
     async for row in tx.stream(_ROWS[stream], org):
@@ -205,7 +214,7 @@ async def verify(tx: Transaction, org: OrgId, stream: Stream, *, signing_key: by
             first_seq = seq
             if seq > 1 and (anchor := checkpoints.get(seq - 1)) is not None:
                 last_seq, last_hash = seq - 1, anchor["hash"]
-        found = _judge(row, seq, last_seq, last_hash, _TEXT[stream](org, row))
+        found = _judge(row, seq, last_seq, last_hash, _stored_text(stream, row))
         if (checkpoint := checkpoints.get(seq)) is not None and checkpoint["hash"] != row["row_hash"]:
             found = (*found, "checkpoint")
         broken.extend(Broken(seq, what) for what in found)
@@ -213,15 +222,20 @@ async def verify(tx: Transaction, org: OrgId, stream: Stream, *, signing_key: by
     expected = (head["last_seq"], head["last_hash"]) if head is not None else (0, _genesis(org, stream))
     if rows == 0 and head is not None and (anchor := checkpoints.get(head["last_seq"])) is not None:
         last_seq, last_hash = head["last_seq"], anchor["hash"]
-    if (last_seq, last_hash) != expected:
-        broken.append(Broken(max(last_seq, expected[0]), "tail"))
+    newest = max(checkpoints, default=0)
+    if (last_seq, last_hash) != expected or newest > last_seq:
+        broken.append(Broken(max(last_seq, expected[0], newest), "tail"))
     broken.sort(key=lambda b: b.seq)
     return VerifyReport(org, stream, rows, first_seq, last_seq if rows else None, tuple(broken[:BROKEN_SHOWN]))
 
 
-async def checkpoint(tx: Transaction, org: OrgId, stream: Stream, *, key: bytes, at: datetime) -> tuple[int, str] | None:
+async def checkpoint(
+    tx: Transaction, org: OrgId, stream: Stream, *, key: bytes, at: datetime
+) -> tuple[int, str] | None:
     """Signs the present head: its number and signature, to be logged elsewhere too. None when there is nothing yet."""
-    head = await tx.fetchrow("select last_seq, last_hash from f_audit_chains where org_id = $1 and stream = $2 for update", org, stream)
+    head = await tx.fetchrow(
+        "select last_seq, last_hash from f_audit_chains where org_id = $1 and stream = $2 for update", org, stream
+    )
     if head is None or head["last_seq"] == 0:
         return None
     seq, digest = head["last_seq"], head["last_hash"]
@@ -248,7 +262,7 @@ def plain(value: object) -> object:
         case str() if not isinstance(value, Enum):
             return value if value.isascii() and "\x00" not in value else _storable(value)
         case float():
-            return int(value) if value.is_integer() else value
+            return int(value) if value.is_integer() else value if math.isfinite(value) else str(value)
         case Mapping():
             return {str(plain(str(k))): plain(v) for k, v in cast("Mapping[object, object]", value).items()}
         case list() | tuple() | set() | frozenset():
@@ -276,30 +290,30 @@ def _genesis(org: OrgId, stream: str) -> bytes:
     return hashlib.sha256(f"{org}|{stream}".encode()).digest()
 
 
-def _judge(row: Row, seq: int, last_seq: int, last_hash: bytes, text: str) -> tuple[Literal["missing", "edited", "link"], ...]:
+def _judge(
+    row: Row, seq: int, last_seq: int, last_hash: bytes, text: str
+) -> tuple[Literal["missing", "edited", "link"], ...]:
     found: list[Literal["missing", "edited", "link"]] = []
     if seq != last_seq + 1:
         found.append("missing")
     elif row["prev_hash"] != last_hash:
         found.append("link")
-    if hashlib.sha256(row["prev_hash"] + f"{seq}|{text}".encode()).digest() != row["row_hash"] or row["created_at"] != row["at"]:
+    if (
+        hashlib.sha256(row["prev_hash"] + f"{seq}|{text}".encode()).digest() != row["row_hash"]
+        or row["created_at"] != row["at"]
+    ):
         found.append("edited")
     return tuple(found)
 
 
 @lru_cache(maxsize=512)
-def _context(text: str) -> str:
+def _context(text: str) -> object:
     # The rows of a turn share few projections: each is parsed once.
-    return canonical(json.loads(text))
-
-
-def _text(fields: Mapping[str, object], bot_context: str) -> str:
-    # `bot_context` is canonical text already; it goes in under the key that sorts first but one ("at" and "actor" aside).
-    return canonical({**fields, "bot_context": None}).replace('"bot_context":null', f'"bot_context":{bot_context}', 1)
+    return plain(json.loads(text))
 
 
 def _event_text(org: OrgId, event: AuditEvent) -> str:
-    return _text(
+    return canonical(
         {
             "id": new_uuid(),
             "org_id": org,
@@ -312,13 +326,13 @@ def _event_text(org: OrgId, event: AuditEvent) -> str:
             "payload": mask_value("payload", event.payload),
             "trace_id": event.trace_id,
             "at": event.at,
-        },
-        _context(event.bot_context),
+            "bot_context": _context(event.bot_context),
+        }
     )
 
 
 def _call_text(org: OrgId, call: AuditCall) -> str:
-    return _text(
+    return canonical(
         {
             "id": new_uuid(),
             "org_id": org,
@@ -344,6 +358,26 @@ def _call_text(org: OrgId, call: AuditCall) -> str:
             "latency_ms": call.latency_ms,
             "trace_id": call.trace_id,
             "at": call.at,
-        },
-        _context(call.bot_context),
+            "bot_context": _context(call.bot_context),
+        }
     )
+
+
+_EVENT_COLUMNS = "id, session_id, turn_id, state_rev, context_no, actor, event_type, payload, bot_context, trace_id, at"
+_CALL_COLUMNS = (
+    "id, call_id, phase, session_id, turn_id, state_rev, context_no, caller, tool_name, tool_version, request_payload, response_payload, args_digest,"
+    " effect_id, status, code, policy_decision, masked_fields, assurance, upstream, latency_ms, bot_context, trace_id, at"
+)
+_COLUMNS: dict[Stream, str] = {"events": _EVENT_COLUMNS, "tools": _CALL_COLUMNS}
+_TABLE: dict[Stream, str] = {"events": "f_audit_events", "tools": "f_audit_mcp_tools"}
+_NAMES: dict[Stream, tuple[str, ...]] = {
+    stream: tuple(columns.replace(",", " ").split()) for stream, columns in _COLUMNS.items()
+}
+_ROWS: dict[Stream, str] = {
+    stream: f"select {columns}, org_id, created_at, chain_seq, prev_hash, row_hash from {_TABLE[stream]} where org_id = $1 order by chain_seq"  # noqa: S608
+    for stream, columns in _COLUMNS.items()
+}
+
+
+def _stored_text(stream: Stream, row: Row) -> str:
+    return canonical({"org_id": row["org_id"], **{name: row[name] for name in _NAMES[stream]}})
