@@ -1,0 +1,283 @@
+"""What a message wants: one of the closed list of intents and a mood, with probabilities that can be believed.
+
+A reading proposes and never acts. Whoever reads `candidates` alone would start a return because someone asked how
+returns work: `action` is the one thing to obey, it looks at the mood as well.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from importlib import resources
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from sangdam.nlu.clauses import split_clauses
+from sangdam.nlu.ngrams import buckets, plain
+
+
+class Intent(StrEnum):
+    """dialogue.md §5; the order is the column order of the weights."""
+
+    ORDER_LOOKUP = "order_lookup"
+    SHIPPING_INQUIRY = "shipping_inquiry"
+    ORDER_CHANGE_ADDRESS = "order_change_address"
+    CANCEL_REQUEST = "cancel_request"
+    RETURN_REQUEST = "return_request"
+    EXCHANGE_REQUEST = "exchange_request"
+    REFUND_REQUEST = "refund_request"
+    CLAIM_STATUS = "claim_status"
+    PURCHASE_HELP = "purchase_help"
+    TICKET = "ticket"
+    PRODUCT_INQUIRY = "product_inquiry"
+    SHIPPING_POLICY = "shipping_policy"
+    RESTOCK_INQUIRY = "restock_inquiry"
+    RESTOCK_SUBSCRIBE = "restock_subscribe"
+    RESTOCK_MANAGE = "restock_manage"
+    FAQ = "faq"
+    HUMAN_HANDOFF = "human_handoff"
+    SMALLTALK = "smalltalk"
+    THANKS = "thanks"
+    END = "end"
+    ABUSE = "abuse"
+    OUT_OF_SCOPE = "out_of_scope"
+
+
+class Mood(StrEnum):
+    """How a topic is meant: the rule is asked, the own case is asked, it shall be done, it is complained about."""
+
+    ASK_RULE = "ask_rule"
+    ASK_OWN = "ask_own"
+    DO = "do"
+    COMPLAIN = "complain"
+    NONE = "none"
+
+
+class Action(StrEnum):
+    """What may be done with a reading: run its intent, ask which of the candidates, search articles, nothing."""
+
+    ACT = "act"
+    ASK = "ask"
+    KNOWLEDGE = "knowledge"
+    NONE = "none"
+
+
+INTENTS: Final = tuple(Intent)
+MOODS: Final = tuple(Mood)
+WRITING: Final = frozenset(
+    {
+        Intent.ORDER_CHANGE_ADDRESS,
+        Intent.CANCEL_REQUEST,
+        Intent.RETURN_REQUEST,
+        Intent.EXCHANGE_REQUEST,
+        Intent.REFUND_REQUEST,
+        Intent.TICKET,
+        Intent.RESTOCK_SUBSCRIBE,
+        Intent.RESTOCK_MANAGE,
+    }
+)
+TALK: Final = frozenset({Intent.SMALLTALK, Intent.THANKS, Intent.END, Intent.ABUSE, Intent.OUT_OF_SCOPE})
+"""Intents that start no flow and call no tool."""
+
+ACT_AT: Final = 0.75
+ACT_MARGIN: Final = 0.20
+ASK_AT: Final = 0.45
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    intent: Intent
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class IntentReading:
+    """All intents, most likely first; probabilities sum to 1. `source` is `model` or `rule:<name>`."""
+
+    text: str
+    candidates: tuple[Candidate, ...]
+    mood: Mood
+    mood_probability: float
+    source: str = "model"
+
+    @property
+    def top(self) -> Candidate:
+        return self.candidates[0]
+
+    @property
+    def margin(self) -> float:
+        return self.candidates[0].probability - self.candidates[1].probability
+
+    @property
+    def action(self) -> Action:
+        """The thresholds of dialogue.md §2 step 5; a question about the rule never starts a writing flow."""
+        top = self.top
+        if top.probability < ASK_AT:
+            return Action.KNOWLEDGE
+        if top.probability < ACT_AT or self.margin < ACT_MARGIN:
+            return Action.NONE if self._leans_to_talk() else Action.ASK
+        if top.intent in TALK:
+            return Action.NONE
+        if top.intent is Intent.FAQ or (top.intent in WRITING and self.mood is Mood.ASK_RULE):
+            return Action.KNOWLEDGE
+        return Action.ACT
+
+    def choices(self) -> tuple[Intent, ...]:
+        """What to offer when `action` is ask: at most three intents a flow stands behind, likeliest first."""
+        worth = (c.intent for c in self.candidates[:5] if c.probability >= 0.05 and c.intent not in TALK)
+        return tuple(worth)[:3]
+
+    def _leans_to_talk(self) -> bool:
+        return sum(c.probability for c in self.candidates if c.intent in TALK) >= 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    name: str
+    pattern: re.Pattern[str]
+    intent: Intent
+    mood: Mood
+
+
+# Read on the text without spaces and marks. Only what single letters cannot tell: the object decides over the verb.
+_RULES: Final = (
+    _Rule(
+        "alert_withdrawn",
+        re.compile(
+            "(?:재입고|입고|품절).{0,6}(?:알림|알람|문자)(?:신청)?(?:한거|한것)?(?:을|를|은|는|좀)?"
+            "(?:취소|해제|해지|삭제|철회|그만|꺼|끄|빼|지워|지울)"
+        ),
+        Intent.RESTOCK_MANAGE,
+        Mood.DO,
+    ),
+    _Rule(
+        "claim_withdrawn",
+        re.compile("(?:반품|교환|환불)(?:신청|접수|요청)(?:한거|한것|한|건)?(?:을|를|은|좀)?(?:취소|철회)"),
+        Intent.CLAIM_STATUS,
+        Mood.ASK_OWN,
+    ),
+)
+_RULE_PROBABILITY: Final = 0.97
+
+
+@dataclass(frozen=True, slots=True)
+class IntentModel:
+    """Weights of two linear models over the same hashed features. Immutable, safe to share between threads."""
+
+    weights: npt.NDArray[np.int8]
+    scale: npt.NDArray[np.float32]
+    bias: npt.NDArray[np.float32]
+    temperatures: tuple[float, float]
+    corpus_digest: str
+
+    @staticmethod
+    @cache
+    def load() -> "IntentModel":
+        """The shipped weights. Raises FileNotFoundError when the package was built without them."""
+        with resources.files("sangdam.nlu").joinpath("weights.npz").open("rb") as file, np.load(file) as stored:
+            return IntentModel(
+                weights=stored["weights"],
+                scale=stored["scale"],
+                bias=stored["bias"],
+                temperatures=(float(stored["temperatures"][0]), float(stored["temperatures"][1])),
+                corpus_digest=str(stored["corpus_digest"]),
+            )
+
+    def classify(self, text: str) -> IntentReading:
+        """Read one clause or a whole message. A text without any letter or digit is smalltalk of even odds."""
+        found = buckets(text)
+        logits = self.bias.copy()
+        if len(found):
+            summed = self.weights[found].sum(axis=0, dtype=np.int32)
+            logits += summed * self.scale / np.float32(len(found) ** 0.5)
+        intents = _softmax(logits[: len(INTENTS)] / self.temperatures[0])
+        moods = _softmax(logits[len(INTENTS) :] / self.temperatures[1])
+        rule = _rule_for(text)
+        if rule is not None:
+            intents = intents * (1 - _RULE_PROBABILITY)
+            intents[INTENTS.index(rule.intent)] += _RULE_PROBABILITY
+        order = np.argsort(-intents, kind="stable").tolist()
+        odds = intents.tolist()
+        mood = int(moods.argmax())
+        return IntentReading(
+            text=text,
+            candidates=tuple(Candidate(INTENTS[i], odds[i]) for i in order),
+            mood=MOODS[mood] if rule is None else rule.mood,
+            mood_probability=float(moods[mood]) if rule is None else _RULE_PROBABILITY,
+            source="model" if rule is None else f"rule:{rule.name}",
+        )
+
+
+def _softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    powers = np.exp(logits - logits.max())
+    return powers / powers.sum()
+
+
+def _rule_for(text: str) -> _Rule | None:
+    tight = plain(text).replace(" ", "")
+    return next((rule for rule in _RULES if rule.pattern.search(tight)), None)
+
+
+def read_intents(text: str, model: IntentModel) -> tuple[IntentReading, ...]:
+    """One reading per request of a message, in the order written; a single reading of the whole when clauses agree.
+
+    Greetings and thanks around a request are dropped. Of a long story without a sure clause the last sentence is read.
+    """
+    whole = model.classify(text)
+    clauses = split_clauses(text)
+    if len(clauses) == 1:
+        return (whole,)
+    readings = tuple(model.classify(clause) for clause in clauses)
+    requests = tuple(_merged(reading for reading in readings if reading.action in (Action.ACT, Action.KNOWLEDGE)
+                             and reading.top.intent not in TALK and reading.top.probability >= ASK_AT))
+    if not requests:
+        return (whole,)
+    if len(requests) == 1 and (requests[0].top.intent is whole.top.intent and whole.top.probability >= ACT_AT):
+        return (whole,)
+    return requests
+
+
+def _merged(readings: Iterator[IntentReading]) -> Iterator[IntentReading]:
+    """Neighbours with one intent are one request; the surer one speaks for both."""
+    held: IntentReading | None = None
+    for reading in readings:
+        if held is None:
+            held = reading
+        elif held.top.intent is reading.top.intent:
+            held = max(held, reading, key=lambda each: each.top.probability)
+        else:
+            yield held
+            held = reading
+    if held is not None:
+        yield held
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One labelled row of the corpus."""
+
+    text: str
+    intent: Intent
+    mood: Mood
+
+
+def parse_rows(tsv: str) -> tuple[Utterance, ...]:
+    """Rows `text<TAB>intent<TAB>mood`. Raises ValueError on a wrong label or a missing column."""
+    fields = [line.split("\t") for line in tsv.splitlines() if line]
+    return tuple(Utterance(text, Intent(intent), Mood(mood)) for text, intent, mood in fields)
+
+
+def corpus() -> dict[str, str]:
+    """The shipped training files by name, sorted."""
+    folder = resources.files("sangdam.nlu").joinpath("corpus")
+    files = sorted((file for file in folder.iterdir() if file.name.endswith(".tsv")), key=lambda file: file.name)
+    return {file.name: file.read_text("utf-8") for file in files}
+
+
+def corpus_digest() -> str:
+    """SHA-256 over names and contents of the training files; the weights carry the one they were trained on."""
+    return hashlib.sha256("\0".join(f"{name}\0{text}" for name, text in corpus().items()).encode()).hexdigest()
