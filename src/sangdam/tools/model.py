@@ -5,13 +5,14 @@ A refusal is a value like a success: callers match every `Outcome` with `assert_
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
 from sangdam.core.clock import Clock
+from sangdam.core.errors import Kind, SangdamError
 from sangdam.core.ids import CallId, EffectId, GrantId, MemberId, OrderId, OrgId, SessionId, TurnId
 from sangdam.core.phone import Phone
 
@@ -28,7 +29,6 @@ class CallerKind(StrEnum):
     AGENT = "agent"
     MEMBER = "member"
     MCP = "mcp"
-
 
 
 @dataclass(frozen=True)
@@ -152,6 +152,76 @@ class UpstreamCall:
     attempt: int
 
 
+class Conditions(BaseModel):
+    """The typed `conditions` of a policy row. The gate judges those it can know; a tool reads the rest from `Call.conditions`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    requires_verification: bool = False
+    """Raises the tool's assurance to VERIFIED."""
+    hours: Literal["always", "business", "outside"] = "always"
+    max_amount: int | None = None
+    """KRW. Judged on an `amount` argument by the gate, on the order by the tool."""
+    order_age_days: int | None = None
+    """Judged on the date inside the order number, in Seoul."""
+    expose_supplier_name: bool = False
+    show_quantity: bool = False
+    staff_requires_reason: bool = True
+
+
+class MaskingRules(BaseModel):
+    """The org's own masks: field names shown as `***` in the audit. They add to the tool's masks and the field catalogue."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fields: frozenset[str] = frozenset()
+
+
+class Preview(BaseModel):
+    """What `preview` returns: the arguments a yes will be bound to, and what the person is shown."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    arguments: dict[str, Any]
+    """Valid for the tool's `input`; these run after a yes, whatever the caller wrote first."""
+    shown: dict[str, Any] = Field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most `count` hits of `subject` in any `window`. The subject may be personal: it is hashed before it is stored."""
+
+    name: str
+    """Distinguishes limits of one tool: `phone`, `conversation`, `ip`, `org_day`."""
+    subject: str
+    count: int
+    window: timedelta
+
+
+@dataclass(frozen=True)
+class Breach:
+    limit: Limit
+    retry_after: float
+    """Seconds."""
+
+    @property
+    def denied(self) -> Denied:
+        return Denied("RATE_LIMIT", self.retry_after)
+
+
+class Limits(Protocol):
+    async def hit(self, *limits: Limit) -> Breach | None:
+        """Counts one hit on every limit, or on none and says which is full. Parallel calls cannot pass a limit together."""
+        ...
+
+
+class NoLimits:
+    """What a call outside the gate has: nothing is counted there, so nothing passes."""
+
+    async def hit(self, *limits: Limit) -> Breach | None:
+        raise SangdamError(Kind.INTERNAL, f"limits {[limit.name for limit in limits]} are counted inside the gate only")
+
+
 @dataclass
 class Call:
     """What a tool's `run` may know of the call it is in."""
@@ -164,6 +234,10 @@ class Call:
     effect: EffectId | None = None
     key: str | None = None
     upstream: list[UpstreamCall] = field(default_factory=list[UpstreamCall])
+    limits: Limits = field(default_factory=NoLimits)
+    conditions: Conditions = field(default_factory=Conditions)
+    sent: bool = False
+    """Set by a client right before a request that changes something leaves: from then on a crash means Unknown, not Failed."""
 
     @property
     def org(self) -> OrgId:
@@ -202,6 +276,7 @@ class Tool:
     purpose: Literal["orders", "notify"] = "orders"
     confirmation: bool = False
     preview: Run | None = None
+    """Reads only. Returns a `Preview`, or any model: then that is what is shown, for the arguments as given."""
     scopes: frozenset[str] = frozenset()
     staff_only: bool = False
     version: str = "1"
@@ -209,6 +284,13 @@ class Tool:
     """Field names of input and output that are masked in the audit beyond the field catalogue."""
     unsigned_fields: tuple[str, ...] = ()
     """Fields left out of the digest and of sealed arguments (the `code` of verify_otp)."""
-    deadline_s: float = 6.0
+    deadline_s: float | None = None
+    """Seconds; None stands for 6 for a read and 10 for a write."""
     breaker: str | None = None
     """Upstream whose circuit breaker guards this tool (`cafe24`, `juso`, `solapi`)."""
+    assurance_when: Callable[[Any], Assurance] | None = None
+    """The assurance these arguments need, where it depends on them (a ticket without an order); a policy may still raise it."""
+
+    @property
+    def deadline(self) -> float:
+        return self.deadline_s or (6.0 if self.effect == "read" else 10.0)
