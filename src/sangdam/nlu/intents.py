@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sangdam.nlu.clauses import split_clauses
-from sangdam.nlu.ngrams import buckets, plain
+from sangdam.nlu.ngrams import features, plain
 
 
 class Intent(StrEnum):
@@ -189,11 +189,11 @@ class IntentModel:
 
     def classify(self, text: str) -> IntentReading:
         """Read one clause or a whole message. A text without any letter or digit is smalltalk of even odds."""
-        found = buckets(text)
+        found = features(text)
         logits = self.bias.copy()
-        if len(found):
-            summed = self.weights[found].sum(axis=0, dtype=np.int32)
-            logits += summed * self.scale / np.float32(len(found) ** 0.5)
+        for group in (found.surface, found.meaning):
+            if len(group):
+                logits += self.weights[group].sum(axis=0, dtype=np.int32) * (self.scale / np.float32(len(group) ** 0.5))
         intents = _softmax(logits[: len(INTENTS)] / self.temperatures[0])
         moods = _softmax(logits[len(INTENTS) :] / self.temperatures[1])
         rule = _rule_for(text)
@@ -272,9 +272,9 @@ def parse_rows(tsv: str) -> tuple[Utterance, ...]:
 
 
 def corpus() -> dict[str, str]:
-    """The shipped training files by name, sorted."""
+    """The shipped training files by name, sorted: labelled rows (.tsv) and the words of concepts (.txt)."""
     folder = resources.files("sangdam.nlu").joinpath("corpus")
-    files = sorted((file for file in folder.iterdir() if file.name.endswith(".tsv")), key=lambda file: file.name)
+    files = sorted((file for file in folder.iterdir() if file.name.endswith((".tsv", ".txt"))), key=lambda file: file.name)
     return {file.name: file.read_text("utf-8") for file in files}
 
 

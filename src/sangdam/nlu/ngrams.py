@@ -1,4 +1,4 @@
-"""Hashed features of an utterance: character and jamo n-grams, words without particles, pairs of words.
+"""Hashed features of an utterance: character and jamo n-grams, words without particles, and named concepts.
 
 The hash is arithmetic on code points, so it is the same on every machine and run (Python's own `hash` is not).
 Whoever changes anything here must train again: the weights know buckets, not words.
@@ -7,6 +7,9 @@ Whoever changes anything here must train again: the weights know buckets, not wo
 import re
 import unicodedata
 import zlib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -29,6 +32,7 @@ _LAUGH_OR_CRY: Final = re.compile("[ㅋㅎㅠㅜ]{2,}|(?<=[가-힣?!.~ ])[ㅋㅎ
 _DIGITS: Final = re.compile(r"\d+(?:[.,:]\d+)*")
 _REPEATED: Final = re.compile(r"(.)\1{2,}")
 _NOT_WORD: Final = re.compile(r"[^0-9a-z가-힣ㄱ-ㅣ?]+")
+_LATIN: Final = re.compile("[a-z]{2,}")
 _QUESTION: Final = re.compile(r"\s*\?[\s?]*")
 # Longest first: "에서는" before "는". A stem keeps at least two syllables, so "가게" and "사이" stay whole.
 _PARTICLE: Final = re.compile(
@@ -83,38 +87,88 @@ def _rolling(codes: _Codes, shortest: int, longest: int, *, salt: int) -> list[_
     return hashes
 
 
-def buckets(
+@cache
+def _concepts() -> tuple[dict[str, tuple[int, ...]], int]:
+    """Word → hashes of its concepts, and the length of the longest word."""
+    found: dict[str, tuple[int, ...]] = {}
+    for line in resources.files("sangdam.nlu").joinpath("corpus").joinpath("concepts.txt").read_text("utf-8").splitlines():
+        if not line or line.startswith("#"):
+            continue
+        name, listed = line.split(":", 1)
+        for word in listed.split():
+            found[word] = (*found.get(word, ()), zlib.crc32(name.encode()))
+    return found, max(len(word) for word in found)
+
+
+def concepts(plain_text: str) -> list[int]:
+    """Hashes of the concepts of a `plain` text: Latin words first, then Hangul in order of appearance.
+
+    Hangul is read without spaces, the longest word at each place wins; Latin words must match whole.
+    """
+    named, longest = _concepts()
+    found = [hit for word in _LATIN.findall(plain_text) for hit in named.get(word, ())]
+    tight = plain_text.replace(" ", "")
+    for place, letter in enumerate(tight):
+        if letter < "ㄱ":
+            continue
+        for length in range(min(longest, len(tight) - place), 0, -1):
+            hits = named.get(tight[place : place + length])
+            if hits is not None:
+                found += hits
+                break
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Distinct buckets, ascending: what is written, and what it is about. Each group weighs the same in all."""
+
+    surface: Buckets
+    meaning: Buckets
+
+
+NOTHING: Final = Features(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+
+
+def features(
     text: str,
     *,
-    chars: tuple[int, int] | None = (1, 4),
-    jamo: tuple[int, int] | None = (4, 7),
+    chars: tuple[int, int] | None = (1, 3),
+    jamo: tuple[int, int] | None = (4, 6),
     with_words: bool = True,
-    with_pairs: bool = True,
-) -> Buckets:
-    """The distinct feature buckets of a raw utterance, ascending. Empty for a text without letters.
+    with_meaning: bool = True,
+) -> Features:
+    """The features of a raw utterance; `NOTHING` for a text without letters.
 
     The keywords exist so that `train` can compare variants; at run time the defaults are the model.
     """
     clean = plain(text)
     tight = clean.replace(" ", "")
     if not tight.replace("?", ""):
-        return np.empty(0, dtype=np.int64)
+        return NOTHING
     codes = _codes("^" + tight + "$")
-    hashes: list[_Codes] = []
+    surface: list[_Codes] = []
     if chars is not None:
-        hashes += _rolling(codes, *chars, salt=1)
+        surface += _rolling(codes, *chars, salt=1)
     if jamo is not None:
-        hashes += _rolling(_jamo(codes), *jamo, salt=2)
-    if with_words or with_pairs:
+        surface += _rolling(_jamo(codes), *jamo, salt=2)
+    if with_words:
         crcs = np.array([zlib.crc32(word.encode()) for word in words(clean) if word != "?"], dtype=np.uint32)
-        if with_words:
-            hashes += _rolling(crcs, 1, 2, salt=3)
-        if with_pairs:
-            stems = np.array(
-                sorted({zlib.crc32(word[:2].encode()) for word in words(clean)[-16:] if word != "?"}), dtype=np.uint32
-            )
-            rows, columns = np.triu_indices(len(stems), 1)
-            hashes.append((stems[rows] * _PRIME ^ stems[columns]) * _MIX_B + np.uint32(99991))
+        surface += _rolling(crcs, 1, 2, salt=3)
+    return Features(_mixed(surface), _meaning(clean) if with_meaning else NOTHING.meaning)
+
+
+def _meaning(clean: str) -> Buckets:
+    """Concepts, and each pair of concepts that occurs."""
+    named = np.array(sorted(set(concepts(clean)[-16:])), dtype=np.uint32)
+    if not len(named):
+        return NOTHING.meaning
+    first, second = np.triu_indices(len(named), 1)
+    pairs = (named[first] * _PRIME ^ named[second]) * _MIX_B + np.uint32(99991)
+    return _mixed([named * _MIX_B + np.uint32(31337), pairs])
+
+
+def _mixed(hashes: list[_Codes]) -> Buckets:
     mixed = np.concatenate(hashes)
     mixed = (mixed ^ (mixed >> _S16)) * _MIX_A
     mixed = (mixed ^ (mixed >> _S15)) * _MIX_B

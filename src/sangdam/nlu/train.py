@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol, TypeAlias, cast
+from typing import Any, Final, Protocol, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,10 +21,10 @@ from sangdam.nlu.intents import INTENTS, MOODS, TALK, Intent, Utterance, corpus,
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]
-Featurise: TypeAlias = Callable[[str], ngrams.Buckets]
+Featurise: TypeAlias = Callable[[str], ngrams.Features]
 
 FOLDS: Final = 5
-STRENGTH: Final = 30.0
+STRENGTH: Final = 10.0
 """Inverse regularisation of the logistic regression, by cross-validation."""
 WEIGHTS: Final = Path(__file__).with_name("weights.npz")
 
@@ -102,17 +102,21 @@ def variations(row: Utterance) -> tuple[str, ...]:
 
 def rows() -> tuple[Utterance, ...]:
     """All labelled rows of the shipped corpus."""
-    return tuple(row for text in corpus().values() for row in parse_rows(text))
+    return tuple(row for name, text in corpus().items() if name.endswith(".tsv") for row in parse_rows(text))
 
 
-def matrix(found: Sequence[ngrams.Buckets]) -> object:
-    """Sparse rows of length one: each distinct feature weighs 1/√n."""
+def matrix(found: Sequence[ngrams.Features]) -> object:
+    """Sparse rows; each group of distinct features has length one. Both groups share the buckets."""
+    return _group([each.surface for each in found]) + _group([each.meaning for each in found])
+
+
+def _group(found: Sequence[ngrams.Buckets]) -> Any:
     from scipy.sparse import csr_matrix  # pyright: ignore
 
     sizes = np.array([len(each) for each in found])
     values = np.repeat(1 / np.sqrt(np.maximum(sizes, 1)), sizes)
     starts = np.concatenate([[0], np.cumsum(sizes)])
-    return cast(object, csr_matrix((values, np.concatenate(found), starts), shape=(len(found), ngrams.BUCKETS)))
+    return csr_matrix((values, np.concatenate(found), starts), shape=(len(found), ngrams.BUCKETS))
 
 
 def fit(features: object, labels: Ints, *, strength: float = STRENGTH, weights: Floats | None = None) -> _Fitted:
@@ -196,7 +200,7 @@ def cross_validate(
 def train() -> None:
     """Fit on everything, calibrate on out-of-fold logits, write the weights."""
     examples = rows()
-    held = cross_validate(examples, ngrams.buckets)
+    held = cross_validate(examples, ngrams.features)
     temperatures = (temperature(held.intents, held.intent_labels), temperature(held.moods, held.mood_labels))
     guesses = held.intents.argmax(axis=1)
     confidence = softmax(held.intents / temperatures[0]).max(axis=1)
@@ -205,7 +209,7 @@ def train() -> None:
     print(f"cv ECE {calibration_error(confidence, guesses == held.intent_labels):.4f}")
     print(f"cv mood accuracy {(held.moods.argmax(axis=1) == held.mood_labels).mean():.4f}")
     made = [(variation, row) for row in examples for variation in variations(row)]
-    features = matrix([ngrams.buckets(text) for text, _ in made])
+    features = matrix([ngrams.features(text) for text, _ in made])
     intents = fit(features, np.array([INTENTS.index(row.intent) for _, row in made]))
     moods = fit(features, np.array([MOODS.index(row.mood) for _, row in made]))
     weights = np.concatenate([intents.coef_, moods.coef_]).T
@@ -225,13 +229,13 @@ def compare() -> None:
     """Variants by cross-validation on the corpus alone; the test split is never looked at here."""
     examples = rows()
     variants: dict[str, Featurise] = {
-        "chars 2-4 only": lambda text: ngrams.buckets(text, chars=(2, 4), jamo=None, with_words=False, with_pairs=False),
-        "chars 1-4 only": lambda text: ngrams.buckets(text, jamo=None, with_words=False, with_pairs=False),
-        "chars 1-4 + words": lambda text: ngrams.buckets(text, jamo=None, with_pairs=False),
-        "jamo 3-7 only": lambda text: ngrams.buckets(text, chars=None, jamo=(3, 7), with_words=False, with_pairs=False),
-        "chars + jamo": lambda text: ngrams.buckets(text, with_words=False, with_pairs=False),
-        "chars + jamo + words": lambda text: ngrams.buckets(text, with_pairs=False),
-        "chars + jamo + words + pairs": ngrams.buckets,
+        "chars 2-4": lambda text: ngrams.features(text, chars=(2, 4), jamo=None, with_words=False, with_meaning=False),
+        "chars 1-3": lambda text: ngrams.features(text, jamo=None, with_words=False, with_meaning=False),
+        "jamo 3-7": lambda text: ngrams.features(text, chars=None, jamo=(3, 7), with_words=False, with_meaning=False),
+        "chars + jamo": lambda text: ngrams.features(text, with_words=False, with_meaning=False),
+        "chars + jamo + words": lambda text: ngrams.features(text, with_meaning=False),
+        "chars + concepts": lambda text: ngrams.features(text, jamo=None, with_words=False),
+        "chars + jamo + words + concepts": ngrams.features,
     }
     for name, featurise in variants.items():
         began = time.perf_counter()
