@@ -1,5 +1,5 @@
 -- The tables of the job queue (pgqueuer), in a schema of their own: no API of a Supabase project shows it. Payloads are ids.
--- Written by `PGQUEUER_SCHEMA=job_queue pgq sql install`; a newer pgqueuer brings its own upgrade statements in a new file.
+-- Written by `PGQUEUER_SCHEMA=job_queue PGQUEUER_CHANNEL=sangdam_jobs pgq sql install`; a newer pgqueuer brings its own upgrade statements in a new file.
 
 CREATE SCHEMA IF NOT EXISTS job_queue;
 
@@ -99,9 +99,9 @@ BEGIN
     -- Perform notification if the emit flag is set
     IF to_emit THEN
         PERFORM pg_notify(
-            'ch_pgqueuer',
+            'sangdam_jobs',
             json_build_object(
-                'channel', 'ch_pgqueuer',
+                'channel', 'sangdam_jobs',
                 'operation', lower(TG_OP),
                 'sent_at', NOW(),
                 'table', TG_TABLE_NAME,
@@ -125,6 +125,13 @@ $$ LANGUAGE plpgsql;
 CREATE TRIGGER tg_pgqueuer_changed
 AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON job_queue.pgqueuer
 EXECUTE FUNCTION job_queue.fn_pgqueuer_changed();
+
+-- How often a job was begun: the queue does not count a start that ended with the worker.
+create table job_queue.starts (
+    job_id bigint primary key,
+    starts integer not null,
+    first_at timestamp with time zone not null default now()
+);
 
 grant usage on schema job_queue to sangdam_app;
 grant select, insert, update, delete on all tables in schema job_queue to sangdam_app;

@@ -7,13 +7,14 @@ does not wait for the disk; nothing here shows what survives a power cut.
 import fcntl
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import asyncpg
 
+from sangdam.db.database import Connection
 from sangdam.db.migrate import migrate, migrations
 from sangdam.db.postgres import EmbeddedPostgres, Major
 
@@ -26,12 +27,6 @@ _FAST = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
 }
-
-
-class _Connection(Protocol):
-    async def execute(self, query: str) -> str: ...
-    async def fetchval(self, query: str, *args: object) -> Any: ...
-    async def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +76,18 @@ class Cluster:
             async with self._superuser() as connection:
                 await connection.execute(f"drop database {name} with (force)")
 
-    @asynccontextmanager
-    async def _superuser(self) -> AsyncIterator[_Connection]:
-        connection = cast(
-            _Connection,
-            await cast(Any, asyncpg).connect(self.server.dsn("postgres", "postgres"), timeout=30, command_timeout=60),
-        )
-        try:
-            yield connection
-        finally:
-            await connection.close()
+    def _superuser(self) -> AbstractAsyncContextManager[Connection]:
+        return connected(self.server.dsn("postgres", "postgres"))
+
+
+@asynccontextmanager
+async def connected(dsn: str) -> AsyncIterator[Connection]:
+    """A plain connection without organisation or transaction, for setting up and for looking behind the scenes."""
+    connection = cast(Connection, await cast(Any, asyncpg).connect(dsn, timeout=30, command_timeout=60))
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 @contextmanager
