@@ -20,7 +20,9 @@ NOW = datetime(2026, 3, 14, 5, 28, 44, 123456, tzinfo=UTC)
 async def make_org(owner_dsn: str) -> OrgId:
     org = OrgId(new_uuid())
     connection = await asyncpg.connect(owner_dsn)
-    await connection.execute("insert into a_iam_organizations (id, name, slug) values ($1, '달빛샵', $2)", org, f"s{org.hex[:12]}")
+    await connection.execute(
+        "insert into a_iam_organizations (id, name, slug) values ($1, '달빛샵', $2)", org, f"s{org.hex[:12]}"
+    )
     await connection.close()
     return org
 
@@ -117,7 +119,9 @@ async def test_a_cut_tail_is_named(database: Database, addresses_superuser: str,
         assert (await verify(tx, org, "events")).broken == (Broken(6, "tail"),)
 
 
-async def test_a_cut_tail_with_a_forged_head_meets_the_checkpoint(database: Database, addresses_superuser: str, owner_dsn: str) -> None:
+async def test_a_cut_tail_with_a_forged_head_meets_the_checkpoint(
+    database: Database, addresses_superuser: str, owner_dsn: str
+) -> None:
     org = await make_org(owner_dsn)
     await written(database, org, 6)
     key = b"k" * 32
@@ -134,7 +138,9 @@ async def test_a_cut_tail_with_a_forged_head_meets_the_checkpoint(database: Data
         assert not (await verify(tx, org, "events", signing_key=key)).whole
 
 
-async def test_two_rows_that_changed_places_are_named(database: Database, addresses_superuser: str, owner_dsn: str) -> None:
+async def test_two_rows_that_changed_places_are_named(
+    database: Database, addresses_superuser: str, owner_dsn: str
+) -> None:
     org = await make_org(owner_dsn)
     await written(database, org, 6)
     await forge(
@@ -152,15 +158,25 @@ async def test_random_forgeries_never_pass(database: Database, addresses_superus
     org = await make_org(owner_dsn)
     await written(database, org, 12)
     rng = random.Random(7)
-    columns = ["trace_id = trace_id || 'x'", "payload = payload || '{\"z\":1}'", "context_no = 5", "turn_id = gen_random_uuid()", "row_hash = sha256(row_hash)"]
+    columns = [
+        "trace_id = trace_id || 'x'",
+        "payload = payload || '{\"z\":1}'",
+        "context_no = 5",
+        "turn_id = gen_random_uuid()",
+        "row_hash = sha256(row_hash)",
+    ]
     for _ in range(12):
         seq = rng.randint(1, 12)
         connection = await asyncpg.connect(addresses_superuser)
         try:
             async with connection.transaction():
                 await connection.execute("set local session_replication_role = replica")
-                before = await connection.fetchrow("select * from f_audit_events where org_id = $1 and chain_seq = $2", org, seq)
-                await connection.execute(f"update f_audit_events set {rng.choice(columns)} where org_id = $1 and chain_seq = $2", org, seq)
+                before = await connection.fetchrow(
+                    "select * from f_audit_events where org_id = $1 and chain_seq = $2", org, seq
+                )
+                await connection.execute(
+                    f"update f_audit_events set {rng.choice(columns)} where org_id = $1 and chain_seq = $2", org, seq
+                )
             async with database.org(org) as tx:
                 named = {broken.seq for broken in (await verify(tx, org, "events")).broken}
             assert seq in named
@@ -247,7 +263,20 @@ def test_canonical_text_is_a_fixed_point(value: object) -> None:
 
 async def test_any_json_value_comes_back_from_the_database_as_the_same_text(database: Database, owner_dsn: str) -> None:
     org = await make_org(owner_dsn)
-    hard = [1e22, 1e-7, -0.0, 3.0, 0.1, 10**25, "a\x00b", "\ud800", "€😀", {"": [], "b": {}, "ㄱ": [None, True]}, 1.5e300, 5e-324]
+    hard = [
+        1e22,
+        1e-7,
+        -0.0,
+        3.0,
+        0.1,
+        10**25,
+        "a\x00b",
+        "\ud800",
+        "€😀",
+        {"": [], "b": {}, "ㄱ": [None, True]},
+        1.5e300,
+        5e-324,
+    ]
     async with database.org(org) as tx:
         await append(tx, org, events=[event(n, v=value) for n, value in enumerate(hard)])
         assert (await verify(tx, org, "events")).broken == ()

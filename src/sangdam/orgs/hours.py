@@ -3,6 +3,7 @@
 Hours without any entry mean that nobody said when the shop is open: then it counts as closed always.
 """
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -13,13 +14,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _LOOK_AHEAD_DAYS = 60
+_CLOCK = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
 
 
 def _clock_time(text: str) -> str:
-    hour, colon, minute = text.partition(":")
-    if colon and len(hour) == 2 and len(minute) == 2 and hour.isdecimal() and minute.isdecimal():
-        if text == "24:00" or (int(hour) < 24 and int(minute) < 60):
-            return text
+    if text == "24:00" or _CLOCK.fullmatch(text):
+        return text
     raise ValueError("expected HH:MM between 00:00 and 24:00")
 
 
@@ -85,8 +85,8 @@ def next_opening(hours: Hours, now: datetime) -> datetime | None:
 def add_business_time(hours: Hours, start: datetime, open_time: timedelta) -> datetime | None:
     """The moment (UTC) when the shop has been open for that long, counted from `start`; None when 60 days do not suffice."""
     left = open_time
-    for begin, end in _windows(hours, start, days=_LOOK_AHEAD_DAYS):
-        begin = max(begin, start)
+    for opens, end in _windows(hours, start, days=_LOOK_AHEAD_DAYS):
+        begin = max(opens, start)
         if end <= begin:
             continue
         if left <= end - begin:

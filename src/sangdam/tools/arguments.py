@@ -1,0 +1,148 @@
+"""Arguments as they come in, and what of them a confirmation is bound to. Pure.
+
+Three names never reach a tool: `customer_verification_token` and `idempotency_key` belong to the call, and an unknown name
+is an error.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any, cast
+
+from pydantic import AfterValidator, BaseModel, ValidationError
+
+from sangdam.core.ids import OrgId
+from sangdam.core.mask import mask_text
+from sangdam.core.phone import parse_phone
+from sangdam.db.chain import canonical
+from sangdam.orgs.keyring import Hasher
+from sangdam.tools.model import Assurance, Caller, CallerKind, Invalid, Tool
+
+VERIFICATION_TOKEN = "customer_verification_token"
+IDEMPOTENCY_KEY = "idempotency_key"
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
+_KEY = re.compile(r"[\x21-\x7e]{8,128}")
+_MAX_DEPTH = 8
+_ORDER_ID = re.compile(r"(\d{4})(\d{2})(\d{2})-\d{7}")
+
+
+def _phone(text: str) -> str:
+    phone = parse_phone(text)
+    if phone is None:
+        raise ValueError("not a Korean phone number")
+    return phone.digits
+
+
+def _mobile(text: str) -> str:
+    phone = parse_phone(text)
+    if phone is None or not phone.is_mobile:
+        raise ValueError("not a Korean mobile number")
+    return phone.digits
+
+
+def _order_id(text: str) -> str:
+    if order_day(text) is None:
+        raise ValueError("not an order number")
+    return text
+
+
+PhoneArg = Annotated[str, AfterValidator(_phone)]
+"""Any spelling in, national digits out (`01012345678`)."""
+MobileArg = Annotated[str, AfterValidator(_mobile)]
+OrderIdArg = Annotated[str, AfterValidator(_order_id)]
+"""`YYYYMMDD-NNNNNNN` with a valid date."""
+
+
+def order_day(order_id: str) -> date | None:
+    """The day an order number names; None when it is no order number."""
+    match = _ORDER_ID.fullmatch(order_id)
+    if match is None:
+        return None
+    try:
+        return date(int(match[1]), int(match[2]), int(match[3]))
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True)
+class Arguments:
+    model: BaseModel
+    """The tool's `input`."""
+    fields: Mapping[str, Any]
+    """The same as JSON values without nulls."""
+    verification_token: str | None
+    key: str | None
+
+
+def read_arguments(tool: Tool, caller: Caller, raw: Mapping[str, object]) -> Arguments | Invalid:
+    """NFC, then the tool's own input model. `Invalid.fields` names fields, never values."""
+    try:
+        given = cast("dict[str, object]", _nfc(raw, 0))
+    except _TooDeep:
+        return Invalid(fields=("(too deep)",))
+    token = key = None
+    if caller.kind is not CallerKind.AGENT:
+        if tool.assurance is not Assurance.ANONYMOUS or tool.assurance_when is not None:
+            token = given.pop(VERIFICATION_TOKEN, None)
+        key = given.pop(IDEMPOTENCY_KEY, None)
+    wrong = [
+        name
+        for name, value, shape in ((VERIFICATION_TOKEN, token, _TOKEN), (IDEMPOTENCY_KEY, key, _KEY))
+        if not _fits(value, shape)
+    ]
+    if wrong:
+        return Invalid(fields=tuple(wrong))
+    try:
+        model = tool.input.model_validate(given)
+    except ValidationError as error:
+        return Invalid(
+            fields=tuple(
+                dict.fromkeys(_name(problem["loc"]) for problem in error.errors(include_input=False, include_url=False))
+            )
+        )
+    return Arguments(model, fields_of(model), cast("str | None", token), cast("str | None", key))
+
+
+def fields_of(model: BaseModel) -> dict[str, Any]:
+    return model.model_dump(mode="json", exclude_none=True)
+
+
+def signed(tool: Tool, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What goes into digest and seal: everything but the tool's unsigned fields."""
+    return {name: value for name, value in fields.items() if name not in tool.unsigned_fields}
+
+
+def digest(hasher: Hasher, org: OrgId, tool: Tool, fields: Mapping[str, Any]) -> str:
+    """`hmac:<hex>` over canonical JSON `{org, tool, version, arguments}`; keyed, since a bare hash of a phone could be guessed."""
+    text = canonical(
+        {"org": org, "tool": tool.name, "version": tool.version, "arguments": _nfc(signed(tool, fields), 0)}
+    )
+    return "hmac:" + hasher.digest(text)
+
+
+class _TooDeep(Exception):
+    pass
+
+
+def _nfc(value: object, depth: int) -> object:
+    if depth > _MAX_DEPTH:
+        raise _TooDeep
+    if isinstance(value, str):
+        return unicodedata.normalize("NFC", value)
+    if isinstance(value, Mapping):
+        items = cast("Mapping[object, object]", value)
+        return {unicodedata.normalize("NFC", str(k)): _nfc(v, depth + 1) for k, v in items.items()}
+    if isinstance(value, (list, tuple)):
+        members = cast("Sequence[object]", value)
+        return [_nfc(member, depth + 1) for member in members]
+    return value
+
+
+def _fits(value: object, shape: re.Pattern[str]) -> bool:
+    return value is None or (isinstance(value, str) and shape.fullmatch(value) is not None)
+
+
+def _name(location: tuple[int | str, ...]) -> str:
+    return mask_text(".".join(str(part) for part in location))[:60] or "(whole)"

@@ -1,0 +1,61 @@
+"""Masks for audit rows: the tool's, the org's and the field catalogue's, at any depth. Tells which fields were touched."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from sangdam.core.mask import STARS, mask_address, mask_text, mask_value
+
+_SHAPES = {"order_id": re.compile(r"\d{8}-\d{7}"), "zipcode": re.compile(r"\d{5}")}
+_LONG_INT = 10**8
+_SECRETS = frozenset({"code", "otp", "otp_code", "token", "customer_verification_token", "address_ref"})
+
+
+def masked(
+    value: Mapping[str, object], extra: frozenset[str] = frozenset()
+) -> tuple[dict[str, object], frozenset[str]]:
+    """A copy that may be written down, and the names of the fields in which something was hidden."""
+    touched: set[str] = set()
+    copy = cast("dict[str, object]", _walk("", value, extra, touched))
+    return copy, frozenset(touched)
+
+
+def hidden(value: Mapping[str, object], names: frozenset[str]) -> dict[str, object]:
+    """A copy with the named top-level values gone altogether: what did not validate may be anything."""
+    return {mask_text(key)[:60]: STARS if key in names else item for key, item in value.items()}
+
+
+def _walk(key: str, value: object, extra: frozenset[str], touched: set[str]) -> object:
+    if isinstance(value, Mapping):
+        items = cast("Mapping[object, object]", value)
+        return {mask_text(str(k))[:80]: _walk(str(k), v, extra, touched) for k, v in items.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        members = cast("Sequence[object]", value)
+        return [_walk(key, member, extra, touched) for member in members]
+    shown = _leaf(key, value, extra)
+    if shown != value:
+        touched.add(key)
+    return shown
+
+
+def _leaf(key: str, value: object, extra: frozenset[str]) -> object:
+    if value is None or isinstance(value, bool):
+        return value
+    if key in extra or (key in _SECRETS and not _is_word(value)):
+        return STARS
+    if isinstance(value, (int, float)):
+        return STARS if abs(value) >= _LONG_INT else value
+    if not isinstance(value, str):
+        return _leaf(key, str(value), extra)
+    if (shape := _SHAPES.get(key)) is not None:
+        return value if shape.fullmatch(value) else mask_text(value)
+    if key.endswith("_masked"):
+        return mask_text(value)
+    if key.startswith("address"):
+        return mask_address(value)
+    return mask_value(key, value)
+
+
+def _is_word(value: object) -> bool:
+    """`code` is a secret as a one-time code and a plain word as an outcome's code."""
+    return isinstance(value, str) and re.fullmatch(r"[A-Z][A-Z0-9_]{2,39}", value) is not None and not value.isdigit()

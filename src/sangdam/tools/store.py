@@ -1,0 +1,496 @@
+"""The SQL of the gate: catalogue, policies, counters, breakers, effects. Always inside the caller's own org transaction."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sangdam.core.ids import EffectId, OrgId, SessionId, TurnId
+from sangdam.db.database import Row, Transaction
+from sangdam.orgs.hours import Hours
+from sangdam.tools.breaker import Breaker
+from sangdam.tools.model import Conditions, MaskingRules
+from sangdam.tools.policy import PolicyRow
+
+EffectState = Literal["proposed", "confirmed", "running", "done", "failed", "unknown", "void"]
+
+
+# Catalogue and policies
+
+
+@dataclass(frozen=True)
+class CatalogueRow:
+    name: str
+    version: str
+    display_name: str
+    display_name_en: str
+    description: str
+    provider: str
+    effect: str
+    assurance: str
+    confirmation: bool
+    scopes: tuple[str, ...]
+    schema_json: dict[str, Any]
+    output_schema: dict[str, Any]
+    masking: dict[str, Any]
+    default_policy: dict[str, Any]
+    schema_sha256: str
+    is_active: bool
+
+
+_COLUMNS = tuple(column.name for column in fields(CatalogueRow))
+
+
+async def write_catalogue(tx: Transaction, rows: Sequence[CatalogueRow]) -> None:
+    values = ", ".join(f"${n}" for n in range(1, len(_COLUMNS) + 1))
+    updates = ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS[1:])
+    sql = f"insert into c_mcp_tools ({', '.join(_COLUMNS)}) values ({values}) on conflict (name) do update set {updates}, updated_at = now()"  # noqa: S608
+    for row in rows:
+        values_of: dict[str, Any] = {**vars(row), "scopes": list(row.scopes)}
+        await tx.execute(sql, *(values_of[column] for column in _COLUMNS))
+    await tx.execute(
+        "update c_mcp_tools set is_active = false, updated_at = now() where is_active and name <> all($1::text[])",
+        [row.name for row in rows],
+    )
+
+
+async def read_catalogue(tx: Transaction) -> tuple[CatalogueRow, ...]:
+    rows = await tx.fetch(f"select {', '.join(_COLUMNS)} from c_mcp_tools order by name")  # noqa: S608
+    return tuple(_catalogue_row({**dict(row.items()), "scopes": tuple(row["scopes"])}) for row in rows)
+
+
+def _catalogue_row(columns: dict[str, Any]) -> CatalogueRow:
+    return CatalogueRow(**columns)
+
+
+async def insert_policy(
+    tx: Transaction, org: OrgId, tool: str, *, callers: Sequence[str], per_minute: int, session_per_hour: int
+) -> None:
+    await tx.execute(
+        "insert into c_mcp_tool_policies (org_id, tool_name, is_allowed, allowed_callers, rate_limit_per_min, session_limit_per_hour)"
+        " values ($1, $2, true, $3, $4, $5) on conflict (org_id, tool_name) do nothing",
+        org,
+        tool,
+        list(callers),
+        per_minute,
+        session_per_hour,
+    )
+
+
+# What a call must know before it runs, in one query
+
+
+@dataclass(frozen=True)
+class Ground:
+    active: bool
+    org_active: bool
+    hours: Hours
+    policy: PolicyRow | None
+    breaker: Breaker
+    granted: frozenset[str] | None
+
+
+_GROUND = """
+select t.is_active as active, o.status, o.business_hours, o.timezone,
+  p.id as policy_id, p.is_allowed, p.allowed_callers, p.rate_limit_per_min, p.session_limit_per_hour, p.conditions, p.masking_rules, p.version,
+  b.state, b.failures, b.next_try_at, s.providers #> '{cafe24,scopes}' as granted
+from a_iam_organizations o
+left join c_mcp_tools t on t.name = $2
+left join c_mcp_tool_policies p on p.org_id = o.id and p.tool_name = $2
+left join c_mcp_breakers b on b.org_id = o.id and b.upstream = $3
+left join a_iam_auth_settings s on s.org_id = o.id and $4
+where o.id = $1
+"""
+
+
+async def read_ground(
+    tx: Transaction, org: OrgId, tool: str, *, upstream: str | None, with_scopes: bool
+) -> Ground | None:
+    """None for an org that is not there. Raises when a stored policy cannot be understood: then nothing may run."""
+    row = await tx.fetchrow(_GROUND, org, tool, upstream, with_scopes)
+    if row is None:
+        return None
+    conditions = Conditions.model_validate(row["conditions"]) if row["policy_id"] is not None else Conditions()
+    hours = Hours.model_validate(row["business_hours"]) if conditions.hours != "always" else Hours()
+    return Ground(
+        active=bool(row["active"]),
+        org_active=row["status"] == "active",
+        hours=hours.model_copy(update={"timezone": row["timezone"]}),
+        policy=_policy(row, conditions) if row["policy_id"] is not None else None,
+        breaker=Breaker(row["state"], row["failures"], row["next_try_at"]) if row["state"] is not None else Breaker(),
+        granted=frozenset(row["granted"]) if row["granted"] is not None else None,
+    )
+
+
+def _policy(row: Row, conditions: Conditions) -> PolicyRow:
+    return PolicyRow(
+        is_allowed=row["is_allowed"],
+        allowed_callers=frozenset(row["allowed_callers"]),
+        per_minute=row["rate_limit_per_min"],
+        session_per_hour=row["session_limit_per_hour"],
+        conditions=conditions,
+        masking=MaskingRules.model_validate(row["masking_rules"]),
+        version=row["version"],
+    )
+
+
+# Counters
+
+
+async def count_windows(tx: Transaction, org: OrgId, windows: Mapping[str, datetime]) -> dict[str, int]:
+    """Counts one hit per key in its window and returns the counts, this hit included."""
+    keys = sorted(windows)
+    rows = await tx.fetch(
+        "insert into c_mcp_rate_counters as c (key, window_start, count) select $1 || '|' || u.key, u.start, 1"
+        " from unnest($2::text[], $3::timestamptz[]) as u(key, start) on conflict (key, window_start) do update set count = c.count + 1 returning key, count",
+        str(org),
+        keys,
+        [windows[key] for key in keys],
+    )
+    return {row["key"].partition("|")[2]: row["count"] for row in rows}
+
+
+@dataclass(frozen=True)
+class Sliding:
+    """One key of a sliding window: hits in buckets after `since` count; a new hit goes into `bucket`."""
+
+    key: str
+    limit: int
+    since: datetime
+    bucket: datetime
+
+
+async def hit_sliding(tx: Transaction, org: OrgId, hits: Sequence[Sliding]) -> tuple[int, datetime] | None:
+    """Counts on all or, when one is full, on none: then its index and its oldest bucket."""
+    keys = [f"{org}|{hit.key}" for hit in hits]
+    await tx.fetch(
+        "select pg_advisory_xact_lock(hashtextextended(k, 1)) from (select k from unnest($1::text[]) k order by k) ordered",
+        keys,
+    )
+    rows = await tx.fetch(
+        "select u.n, coalesce(sum(c.count), 0)::int as count, min(c.window_start) as oldest"
+        " from unnest($1::text[], $2::timestamptz[]) with ordinality as u(key, since, n)"
+        " left join c_mcp_rate_counters c on c.key = u.key and c.window_start > u.since group by u.n order by u.n",
+        keys,
+        [hit.since for hit in hits],
+    )
+    for row, hit in zip(rows, hits, strict=True):
+        if row["count"] >= hit.limit:
+            return row["n"] - 1, row["oldest"] or hit.bucket
+    await tx.execute(
+        "insert into c_mcp_rate_counters as c (key, window_start, count) select u.key, u.bucket, 1 from unnest($1::text[], $2::timestamptz[]) as u(key, bucket)"
+        " on conflict (key, window_start) do update set count = c.count + 1",
+        keys,
+        [hit.bucket for hit in hits],
+    )
+    return None
+
+
+# Breakers
+
+
+async def take_probe(tx: Transaction, org: OrgId, upstream: str, *, now: datetime, until: datetime) -> bool:
+    """One caller wins the right to try an open upstream."""
+    return bool(
+        await tx.executed(
+            "update c_mcp_breakers set state = 'half_open', next_try_at = $4"
+            " where org_id = $1 and upstream = $2 and state <> 'closed' and (next_try_at is null or next_try_at <= $3)",
+            org,
+            upstream,
+            now,
+            until,
+        )
+    )
+
+
+async def close_breaker(tx: Transaction, org: OrgId, upstream: str) -> bool:
+    """True when it was not closed. The failures that opened it are forgotten."""
+    closed = await tx.executed(
+        "update c_mcp_breakers set state = 'closed', failures = 0, opened_at = null, next_try_at = null where org_id = $1 and upstream = $2 and state <> 'closed'",
+        org,
+        upstream,
+    )
+    if closed:
+        await tx.execute("delete from c_mcp_rate_counters where key = $1", _failures_key(org, upstream))
+    return bool(closed)
+
+
+async def count_failure(tx: Transaction, org: OrgId, upstream: str, *, now: datetime, window: timedelta) -> int:
+    """Counts one failure and returns those inside the window."""
+    key = _failures_key(org, upstream)
+    await tx.execute(
+        "insert into c_mcp_rate_counters as c (key, window_start, count) values ($1, date_trunc('second', $2::timestamptz), 1)"
+        " on conflict (key, window_start) do update set count = c.count + 1",
+        key,
+        now,
+    )
+    return await tx.fetchval(
+        "select sum(count)::int from c_mcp_rate_counters where key = $1 and window_start > $2", key, now - window
+    )
+
+
+async def failures_of(tx: Transaction, org: OrgId, upstream: str) -> int:
+    return (
+        await tx.fetchval(
+            "select failures from c_mcp_breakers where org_id = $1 and upstream = $2 for update", org, upstream
+        )
+        or 0
+    )
+
+
+async def open_breaker(
+    tx: Transaction,
+    org: OrgId,
+    upstream: str,
+    *,
+    failures: int,
+    now: datetime,
+    until: datetime,
+    code: str | None,
+    only_closed: bool,
+) -> bool:
+    """False when `only_closed` and it was open already."""
+    return bool(
+        await tx.executed(
+            "insert into c_mcp_breakers as b (org_id, upstream, state, failures, opened_at, next_try_at, last_code) values ($1, $2, 'open', $3, $4, $5, $6)"
+            " on conflict (org_id, upstream) do update set state = 'open', failures = $3, opened_at = coalesce(b.opened_at, $4), next_try_at = $5,"
+            " last_code = $6 where not $7 or b.state = 'closed'",
+            org,
+            upstream,
+            failures,
+            now,
+            until,
+            code,
+            only_closed,
+        )
+    )
+
+
+def _failures_key(org: OrgId, upstream: str) -> str:
+    return f"{org}|breaker|{upstream}"
+
+
+# Effects
+
+
+@dataclass(frozen=True)
+class Effect:
+    id: EffectId
+    key: str
+    tool_name: str
+    args_digest: str
+    asked_digest: str | None
+    state: EffectState
+    session: SessionId | None
+    preview: Mapping[str, Any]
+    args_sealed: str
+    confirmed: bool
+    expires_at: datetime | None
+    lease_until: datetime | None
+    started_at: datetime | None
+    outcome_sealed: str | None
+    code: str | None
+
+
+_EFFECT = (
+    "id, key, tool_name, args_digest, asked_digest, state, session_id, preview, args_sealed, confirmed_by is not null as confirmed, expires_at,"
+    " lease_until, started_at, outcome_sealed, code"
+)
+_EFFECT_BY_ID = f"select {_EFFECT} from e_ops_effects where org_id = $1 and id = $2 for update"  # noqa: S608
+_EFFECT_BY_KEY = f"select {_EFFECT} from e_ops_effects where org_id = $1 and key = $2 and state <> 'void' for update"  # noqa: S608
+_CONFIRM = f"""
+update e_ops_effects set state = case state when 'proposed' then 'confirmed' else state end, confirmed_by = $3
+where org_id = $1 and id = $2 and state in ('proposed', 'failed') and confirmed_by is null and expires_at > $4 returning {_EFFECT}
+"""  # noqa: S608
+
+
+def _effect(row: Row | None) -> Effect | None:
+    if row is None:
+        return None
+    return Effect(
+        EffectId(row["id"]), row["key"], row["tool_name"], row["args_digest"], row["asked_digest"], row["state"], row["session_id"], row["preview"],
+        row["args_sealed"], row["confirmed"], row["expires_at"], row["lease_until"], row["started_at"], row["outcome_sealed"], row["code"],
+    )  # fmt: skip
+
+
+async def effect_of(tx: Transaction, org: OrgId, effect: EffectId) -> Effect | None:
+    """Locked until the transaction ends."""
+    return _effect(await tx.fetchrow(_EFFECT_BY_ID, org, effect))
+
+
+async def effect_by_key(tx: Transaction, org: OrgId, key: str) -> Effect | None:
+    """The live effect of that key, locked."""
+    return _effect(await tx.fetchrow(_EFFECT_BY_KEY, org, key))
+
+
+async def why_void(tx: Transaction, org: OrgId, key: str) -> str | None:
+    """Why the latest effect of that key was voided."""
+    return await tx.fetchval(
+        "select code from e_ops_effects where org_id = $1 and key = $2 and state = 'void' order by created_at desc limit 1",
+        org,
+        key,
+    )
+
+
+@dataclass(frozen=True)
+class NewEffect:
+    id: EffectId
+    key: str
+    tool_name: str
+    args_digest: str
+    asked_digest: str
+    caller: Mapping[str, object]
+    session: SessionId | None
+    turn: TurnId | None
+    flow_run: uuid.UUID | None
+    args_sealed: str
+    now: datetime
+    """`created_at`: the clock of the process, so that ages are of one clock."""
+
+
+async def insert_proposed(
+    tx: Transaction, org: OrgId, new: NewEffect, *, preview: Mapping[str, object], expires_at: datetime
+) -> bool:
+    return bool(
+        await tx.executed(
+            "insert into e_ops_effects (id, org_id, key, tool_name, args_digest, asked_digest, caller, session_id, turn_id, flow_run, args_sealed, created_at,"
+            " state, preview, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'proposed', $13, $14)"
+            " on conflict (org_id, key) where state <> 'void' do nothing",
+            *_new(org, new),
+            preview,
+            expires_at,
+        )
+    )
+
+
+async def insert_running(tx: Transaction, org: OrgId, new: NewEffect, *, lease_until: datetime) -> bool:
+    return bool(
+        await tx.executed(
+            "insert into e_ops_effects (id, org_id, key, tool_name, args_digest, asked_digest, caller, session_id, turn_id, flow_run, args_sealed, created_at,"
+            " state, attempts, lease_until, started_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'running', 1, $13, $12)"
+            " on conflict (org_id, key) where state <> 'void' do nothing",
+            *_new(org, new),
+            lease_until,
+        )
+    )
+
+
+def _new(org: OrgId, new: NewEffect) -> tuple[object, ...]:
+    return (
+        new.id,
+        org,
+        new.key,
+        new.tool_name,
+        new.args_digest,
+        new.asked_digest,
+        new.caller,
+        new.session,
+        new.turn,
+        new.flow_run,
+        new.args_sealed,
+        new.now,
+    )
+
+
+async def ask_again(
+    tx: Transaction,
+    org: OrgId,
+    new: NewEffect,
+    effect: EffectId,
+    *,
+    preview: Mapping[str, object],
+    expires_at: datetime,
+) -> None:
+    """A failed effect whose yes ran out keeps its row and key and waits for a new yes."""
+    await tx.execute(
+        "update e_ops_effects set preview = $3, expires_at = $4, args_sealed = $5, asked_digest = $6, confirmed_by = null where org_id = $1 and id = $2 and state = 'failed'",
+        org,
+        effect,
+        preview,
+        expires_at,
+        new.args_sealed,
+        new.asked_digest,
+    )
+
+
+async def confirm_effect(
+    tx: Transaction, org: OrgId, effect: EffectId, *, by: Mapping[str, object], now: datetime
+) -> Effect | None:
+    return _effect(await tx.fetchrow(_CONFIRM, org, effect, by, now))
+
+
+async def start_effect(
+    tx: Transaction, org: OrgId, effect: EffectId, *, now: datetime, lease_until: datetime, needs_yes: bool
+) -> bool:
+    """Moves to `running`; with `needs_yes` only under an unexpired confirmation."""
+    return bool(
+        await tx.executed(
+            "update e_ops_effects set state = 'running', attempts = attempts + 1, lease_until = $4, started_at = $3, finished_at = null, code = null,"
+            " outcome = null, outcome_sealed = null where org_id = $1 and id = $2 and state in ('confirmed', 'failed')"
+            " and (not $5 or (confirmed_by is not null and expires_at > $3))",
+            org,
+            effect,
+            now,
+            lease_until,
+            needs_yes,
+        )
+    )
+
+
+async def settle_effect(
+    tx: Transaction,
+    org: OrgId,
+    effect: EffectId,
+    *,
+    state: EffectState,
+    code: str | None,
+    outcome: Mapping[str, object],
+    sealed: str | None,
+    now: datetime,
+) -> bool:
+    """From `running` or `unknown`; False when it was settled already."""
+    return bool(
+        await tx.executed(
+            "update e_ops_effects set state = $3, code = $4, outcome = $5, outcome_sealed = $6, finished_at = $7, lease_until = null"
+            " where org_id = $1 and id = $2 and state in ('running', 'unknown') and ($3 <> 'unknown' or state = 'running')",
+            org,
+            effect,
+            state,
+            code,
+            outcome,
+            sealed,
+            now,
+        )
+    )
+
+
+async def void_effects(
+    tx: Transaction,
+    org: OrgId,
+    *,
+    reason: str,
+    effect: EffectId | None = None,
+    session: SessionId | None = None,
+    flow_run: uuid.UUID | None = None,
+    order_id: str | None = None,
+    under: str | None = None,
+    but: str | None = None,
+    expired_at: datetime | None = None,
+) -> tuple[EffectId, ...]:
+    """Voids what waits for a yes or has one and did not run, where every condition given fits. `under`: keys that begin so."""
+    rows = await tx.fetch(
+        "update e_ops_effects set state = 'void', code = $2 where org_id = $1 and state in ('proposed', 'confirmed') and ($3::uuid is null or id = $3)"
+        " and ($4::uuid is null or session_id = $4) and ($5::uuid is null or flow_run = $5) and ($6::text is null or preview ->> 'order_id' = $6)"
+        " and ($7::text is null or starts_with(key, $7)) and ($8::text is null or key <> $8) and ($9::timestamptz is null or expires_at <= $9) returning id",
+        org,
+        reason,
+        effect,
+        session,
+        flow_run,
+        order_id,
+        under,
+        but,
+        expired_at,
+    )
+    return tuple(EffectId(row["id"]) for row in rows)
