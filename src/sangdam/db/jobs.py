@@ -32,7 +32,8 @@ SCHEMA = "job_queue"
 CHANNEL = "sangdam_jobs"
 HEARTBEAT_SECONDS = 15.0
 """A job whose worker has been silent for so long is given to another."""
-POLL_SECONDS = 5.0
+POLL_SECONDS = 1.0
+"""A new job is told of at once; one that is to be repeated, or whose worker died, is found by looking."""
 DRAIN_SECONDS = 20.0
 _RECONNECT_SECONDS = 1.0
 
