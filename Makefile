@@ -95,6 +95,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@mkdir -p $(STAMPS) && touch $@
 
+.PRECIOUS: $(STAMPS)/%.modules
 .SECONDEXPANSION:
 $(STAMPS)/%.built: $$(shell find $$* -type f -not -path '*/node_modules/*' -not -name '*.tsbuildinfo') $(STAMPS)/%.modules
 	$(say) 'building $*'
