@@ -100,7 +100,7 @@ def test_the_secrets_of_development_are_refused_in_production() -> None:
         "k1:" + base64.b64encode(bytes(33)).decode(),
         "k1:!!!",
         "toolongkid:" + base64.b64encode(bytes(32)).decode(),
-        random_keys("k1", "k1"),
+        "k1:" + base64.b64encode(bytes(range(32))).decode() + ",k1:" + base64.b64encode(bytes(range(32, 64))).decode(),
         "",
     ],
 )
