@@ -15,7 +15,7 @@ from rapidfuzz import fuzz
 
 from sangdam.nlu.dates import find_periods
 from sangdam.nlu.jamo import sound_key
-from sangdam.nlu.normal import Normal
+from sangdam.nlu.normal import Normal, normalise
 from sangdam.nlu.wording import find_options, option_key
 from sangdam.nlu.yesno import courtesy_free
 
@@ -62,6 +62,7 @@ _PICK = (
 )
 _ONE = re.compile(rf"(?:네|넵|음|아|그럼|저|그|전|제|위에서|밑에서|아래에서|뒤에서|끝에서|목록)*(?P<n>\d{{1,2}})(?:번째|번쨰|번재|번|째)?{_PICK}{_Y}")
 _BARE = re.compile(r"\d{1,2}")
+_DIGITS = re.compile(r"\d+")
 _UNIT_NEXT = re.compile(r"\d\s*(?:동|호|층|개|원|월|일|시|분|장|벌|점|만|천|%|cm|kg|명|주|년|살|켤레|세트|박스)")
 _ORDINALS = {
     "첫": 1, "첫번": 1, "처음": 1, "하나": 1, "일": 1, "둘": 2, "두": 2, "이": 2, "세": 3, "셋": 3, "삼": 3, "네": 4, "넷": 4,
@@ -71,7 +72,7 @@ _WORD = re.compile(
     rf"(?:네|넵|음|아|그럼|저|제일|그|목록)*(?P<from>위에서|밑에서|아래에서|뒤에서|끝에서|아래서|밑서)?(?:(?P<w>첫|두|둘|세|셋|네|넷|다섯|여섯|일곱|여덟|아홉)(?:번|벗|버)?(?:째|쨰|재|제|쩨|찌)|(?P<h>일|이|삼|사|오|육|칠|팔|구)번(?:째|쨰)?){_PICK}{_Y}"
 )
 _EDGE = re.compile(
-    rf"(?:네|넵|음|아|그럼|저|그)*(?P<first>처음|젤위|제일위|맨위|제일처음|맨처음|맨앞|첫거|첫|가장위|위에?|위쪽|윗|위엣|제일먼저|first|topone|thefirst(?:one)?)?(?P<last>마지막|맨아래|맨밑|제일아래|제일밑|맨끝|젤밑|젤아래|맨마지막|가장아래|아래에?|아래쪽|밑에?|끝|last|lastone|thelast(?:one)?|bottom)?(?P<mid>가운데|중간|middle)?(?:에?(?:있는))?{_PICK}{_Y}"
+    rf"(?:네|넵|음|아|그럼|저|그)*(?P<first>처음|젤위|제일위|맨위|제일처음|맨처음|맨앞|첫거|첫|가장위|위에?|위쪽|윗|위엣|제일먼저|first|topone|thefirst(?:one)?)?(?P<last>마지막|맨아래|맨밑|제일아래|제일밑|맨끝|젤밑|젤아래|맨마지막|가장아래|아래에?|아래쪽|밑에?|끝|last|lastone|thelast(?:one)?|bottom)?(?P<mid>가운데|중간|middle)?(?:에서|에있는|에|쪽)?{_PICK}{_Y}"
 )
 _NONE = re.compile(
     rf"(?:아니|아니요|아뇨|음|네|저|여기|여기에|여기엔|목록|목록에|그|이|이중|이중에|이중에는|중에|중에는|제가|찾는|제|제가찾는|원하는|해당|맞는|주소|상품|주문)*(?:거|건|게|것|는|은|가|이|에|엔|중에)*"
@@ -143,7 +144,7 @@ def _pick(options: Sequence[Option], n: int) -> Picked | None:
 
 
 def _by_place(normal: Normal, said: str, options: Sequence[Option]) -> Picked | None:
-    if _UNIT_NEXT.search(normal.text):
+    if _UNIT_NEXT.search(normal.text) or len(_DIGITS.findall(normal.text)) > 1:
         return None
     one = _ONE.fullmatch(said)
     if one is not None:
@@ -226,8 +227,7 @@ def _by_day(normal: Normal, options: Sequence[Option], today: date | None) -> Pi
         return None
     if _DATE_TAIL.fullmatch(rest):
         return Picked(tuple(ids)) if len(ids) == 1 else Ambiguous(tuple(ids))
-    fewer = _by_name(rest, [option for option in options if option.id in ids])
-    return fewer
+    return _by_name(rest, [option for option in options if option.id in ids])
 
 
 def _keys(option: Option) -> list[str]:
@@ -300,8 +300,9 @@ def _almost(asked: str, options: Sequence[Option]) -> Picked | Ambiguous | None:
 
 _ALL = re.compile(rf"(?:네|넵|음|아|그냥)*(?:전부|전부다|다|모두|전체|싹다|둘다|셋다|모조리|몽땅|all|allofthem|everything|both|전부요|모두다|전체다)(?:로|를|을|다|요|할게|취소|반품|교환|환불|부탁|선택|해|주세|드려|드립니다|해줘|신청|해주세)*{_Y}")
 _EXCEPT = re.compile(r"(?P<what>.+?)(?:만|은|는|을|를)?(?:빼고|빼구|제외하고|제외|말고|뺴고|without|except)(?P<rest>.*)")
-_JOIN = re.compile(r"\s*(?:,|/|&|\+|그리고|하고|이랑|랑|와|과|및|·|and)\s*|\s+")
-_RANGE = re.compile(r"(\d{1,2})번?(?:~|-|부터|에서)(\d{1,2})번?(?:까지)?")
+_JOIN = re.compile(r"\s*(?:[,/&+·]|\b(?:그리고|및|and)\b|(?<=\S)(?:하고|이랑|랑|와|과)(?=\s))\s*")
+_STRONG_JOIN = re.compile(r"[,/&+·]|그리고|하고\s|이?랑\s|[와과]\s|\band\b")
+_RANGE = re.compile(r"(\d{1,2})번?\s?(?:~|-|부터|에서)\s?(\d{1,2})번?(?:까지)?")
 _MANY_TAIL = re.compile(rf"(?:번|번째|{_PICK})*(?:까지|만|요|이요|둘다|다|모두)*{_PICK}{_Y}")
 
 
@@ -311,13 +312,17 @@ def read_multi_choice(normal: Normal, options: Sequence[Option], *, today: date 
     if not said or not options or len(said) > 60:
         return None
     if _ALL.fullmatch(said):
-        if said.startswith(("둘다", "both")) and len(options) != 2 or said.startswith("셋다") and len(options) != 3:
+        if (said.startswith(("둘다", "both")) and len(options) != 2) or (said.startswith("셋다") and len(options) != 3):
             return None
         return Picked(tuple(option.id for option in options))
+    text = normal.text.lower().strip(" .!~?")
+    if _STRONG_JOIN.search(text) and not normal.asks:
+        named = _several(text, options, today)
+        if named is not None and len(named) > 1:
+            return Picked(tuple(option.id for option in options if option.id in named))
     one = read_choice(normal, options, today=today)
     if isinstance(one, Picked | NoneOfThese | PageTo):
         return one
-    text = normal.text.lower().strip(" .!~?")
     without = _EXCEPT.fullmatch(text)
     if without is not None:
         left_out = _several(without["what"], options, today)
@@ -331,8 +336,6 @@ def read_multi_choice(normal: Normal, options: Sequence[Option], *, today: date 
 
 
 def _several(text: str, options: Sequence[Option], today: date | None) -> frozenset[str] | None:
-    from sangdam.nlu.normal import normalise
-
     if _UNIT_NEXT.search(re.sub(r"\d+\s?일\s?전|\d\s?주일?\s?전", "", text)):
         return None
     numbers: set[int] = set()
@@ -343,23 +346,23 @@ def _several(text: str, options: Sequence[Option], today: date | None) -> frozen
             numbers.update(range(low, high + 1))
         return " "
 
-    rest = _RANGE.sub(take_range, text)
     ids: set[str] = set()
-    for part in _JOIN.split(rest):
-        piece = part.strip(" .,!~?")
+    pieces = [piece.strip(" .,!~?") for piece in _JOIN.split(_RANGE.sub(take_range, text))]
+    while pieces:
+        piece = pieces.pop(0)
         if not piece:
             continue
         digits = re.fullmatch(r"(\d{1,2})(?:번째|번쨰|번)?.{0,8}", piece)
         if digits and _MANY_TAIL.fullmatch(piece[digits.end(1) :]):
             numbers.add(int(digits[1]))
             continue
-        if _MANY_TAIL.fullmatch(piece) and (numbers or ids):
+        if (numbers or ids) and _MANY_TAIL.fullmatch(piece):
             continue
         one = read_choice(normalise(piece), options, today=today)
         if isinstance(one, Picked):
             ids.update(one.ids)
-        elif numbers or ids:
-            continue
+        elif " " in piece:
+            pieces[:0] = piece.split(" ")
         else:
             return None
     known = {option.n: option.id for option in options}

@@ -136,6 +136,6 @@ def from_qwerty(text: str) -> str | None:
         return None
     letters = "".join(_KEYS.get(char) or _KEYS.get(char.lower()) or char for char in text)
     composed = compose(letters)
-    if any(char in _LEADS or char in _VOWELS for char in composed):
+    if any(char in _LEADS or char in _VOWELS for char in composed) or sum(map(is_syllable, composed)) < 2:
         return None
     return composed

@@ -167,6 +167,8 @@ def _cut(stem: str, ending: re.Match[str], *, given: bool) -> str | None:
     if len(rest) < (1 if given else 2):
         return None
     if tail in _NEEDS_FINAL and rest and not has_final(rest[-1]):
+        if len(rest) >= 3 and tail != "이":
+            return rest  # 이민지이고: misspelt, but three syllables are a name
         # 이 is the name's last syllable (김소이요); what follows it is the ending.
         kept = rest + "이"
         return kept if tail.startswith("이") and tail != "이" and len(kept) <= 4 else None
@@ -176,7 +178,7 @@ def _cut(stem: str, ending: re.Match[str], *, given: bool) -> str | None:
             return rest
         if len(stem) <= 3 and (stem[0] in _SURNAMES or given):
             return None
-        return rest if len(rest) >= 3 or (len(rest) == 2 and tail == "이고") else None
+        return rest if len(rest) >= 3 else None
     if tail in ("예요", "에요", "여요", "라고", "예용", "고요", "구요", "라고요", "라고해요", "라고합니다") or tail == "요":
         return rest
     return rest

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -184,12 +185,8 @@ def _joins(char: str) -> bool:
 
 
 def _mark_edits(text: str) -> list[_Edit]:
-    edits: list[_Edit] = []
-    for m in _LAUGH.finditer(text):
-        if m.group() not in ("ㅎㅇ", "ㅇㅋ"):
-            edits.append((m.start(), m.end(), " "))
-    for m in _MARK_RUN.finditer(text):
-        edits.append((m.start(), m.end(), "?" if "?" in m.group() else m.group()[0]))
+    edits: list[_Edit] = [(m.start(), m.end(), " ") for m in _LAUGH.finditer(text) if m.group() not in ("ㅎㅇ", "ㅇㅋ")]
+    edits += [(m.start(), m.end(), "?" if "?" in m.group() else m.group()[0]) for m in _MARK_RUN.finditer(text)]
     edits.sort()
     return edits
 
@@ -207,7 +204,7 @@ def _spoken_edits(text: str) -> list[_Edit]:
             digits = digits[:-1]
         if len(digits) < 3 or not _is_spoken_number(text, digits, places):
             continue
-        singles = all(b - a > 1 for a, b in zip(places, places[1:], strict=False))
+        singles = all(b - a > 1 for a, b in itertools.pairwise(places))
         for i, place in enumerate(places):
             edits.append((place, place + 1, digits[i]))
             if i + 1 == len(places) or places[i + 1] == place + 1:

@@ -93,8 +93,10 @@ def find_slots(
             if not _taken(found, span):
                 take("address_detail", detail, span)
     dated = [f for f in find_periods(text, today=today, direction=direction) if not _taken(found, f.span)]
+    options = find_options(text, eager="option" in kinds)
     if numbers:
-        _take_numbers(normal, kinds, today, [f.span for f in dated], found, take)
+        held = [f.span for f in dated] + [span for _, span in options]
+        _take_numbers(normal, kinds, today, held, found, take)
     for lead in _lead_days(text, open_=bool(kinds & {"lead_days", "multi_choice"})):
         if not _taken(found, lead[1]):
             take("lead_days", lead[0], lead[1])
@@ -108,7 +110,7 @@ def find_slots(
         from_text = read_score(normal)
         if from_text is not None:
             take("score", from_text, (0, len(text)))
-    for option, span in find_options(text, eager="option" in kinds):
+    for option, span in options:
         if not _taken(found, span):
             take("option", option, span)
     for kind, span in find_types(text):
@@ -274,11 +276,11 @@ def _taken(found: list[Slot], span: Span) -> bool:
     return any(s.span[0] < span[1] and span[0] < s.span[1] for s in found)
 
 
-def _take_numbers(  # noqa: PLR0913
+def _take_numbers(
     normal: Normal,
     kinds: frozenset[str],
     today: date,
-    dated: list[Span],
+    held: list[Span],
     found: list[Slot],
     take: _TakeSlot,
 ) -> None:
@@ -296,7 +298,7 @@ def _take_numbers(  # noqa: PLR0913
     for m in _CLUSTER.finditer(text):
         span = m.span()
         before, floor = floor, m.end()
-        if _taken(found, span) or any(a <= span[0] and span[1] <= b for a, b in dated):
+        if _taken(found, span) or any(a <= span[0] and span[1] <= b for a, b in held):
             continue
         groups = m.group().lstrip("+").split("-")
         digits = "".join(groups)
@@ -352,7 +354,7 @@ def _take_numbers(  # noqa: PLR0913
             continue
         if 10 <= len(digits) <= 14:
             secret = account_named or _account_shape(groups)
-            if secret and not (kind == "other"):
+            if secret and kind != "other":
                 take("sensitive", "bank_account", span, labelled=account_named)
             else:
                 take("tracking_no", digits, span)
@@ -481,7 +483,7 @@ def read_score(normal: Normal) -> int | None:
     if normal.asks:
         return None
     stars = normal.text.count("★") + normal.text.count("⭐")
-    if stars == 0 and "★" in normal.raw or "⭐" in normal.raw:
+    if (stars == 0 and "★" in normal.raw) or "⭐" in normal.raw:
         stars = sum(normal.raw.count(star) for star in "★⭐")
     if 1 <= stars <= 5 and not normal.bare:
         return stars
@@ -522,9 +524,11 @@ def _superseded(text: str, slots: list[Slot]) -> tuple[Slot, ...]:
             old.add(i)
             continue
         later = [j for j in same if slots[j].span[0] >= slot.span[1]]
-        if later and OLD_VALUE_BETWEEN.search(text, slot.span[1], slots[later[0]].span[0]):
-            if not OLD_VALUE.match(text, slots[later[0]].span[1]):
-                old.add(i)
+        if not later:
+            continue
+        start, end = slots[later[0]].span
+        if OLD_VALUE_BETWEEN.search(text, slot.span[1], start) and not OLD_VALUE.match(text, end):
+            old.add(i)
     # Never take back every value of a name.
     for name in {slots[i].name for i in old}:
         of_name = [i for i, s in enumerate(slots) if s.name == name]

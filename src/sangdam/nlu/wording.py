@@ -68,7 +68,7 @@ _COLOUR = re.compile(
     re.IGNORECASE,
 )
 _SIZE = re.compile(
-    r"(?<![A-Za-z\d'\-&])(?P<l>[2-5]XL|X{1,4}L|XXS|XS|XL|FREE|[SML](?!/?[A-Za-z&]))(?![A-Za-z\d'&\-])(?:\s?사이즈)?"
+    r"(?<![A-Za-z\d'\-&])(?<!A/)(?P<l>[2-5]XL|X{1,4}L|XXS|XS|XL|FREE|[SML](?!/?[A-Za-z&]))(?![A-Za-z\d'&\-])(?:\s?사이즈)?"
     r"|(?<![가-힣])(?P<w>투엑스라지|엑스라지|엑스엘|프리사이즈|스몰|미디엄|미듐|라지)(?:\s?사이즈)?"
     r"|(?<![가-힣])(?P<s>에스|엠|엘|프리)\s?(?:사이즈|싸이즈)"
     r"|(?<![\d.,\-])(?P<n>\d{2,3})\s?(?:사이즈|싸이즈|호(?=\s?(?:색|사이즈)))"
@@ -102,7 +102,7 @@ def option_key(word: str) -> str:
 
 
 _TYPES = re.compile(
-    r"(?P<cancel>[취췌]소|츄소|캔슬|cancel)|(?P<return>반[품픔푼]|돌려\s?보내|반송하고|return)|(?P<exchange>교[환한]|맞교환|exchange)|(?P<refund>환[불뷸블]|한불|refund|돈(?:으로)?\s?돌려)",
+    r"(?P<cancel>[취췌]소|츄소|캔슬|cancel)|(?P<return>반[품픔푼]|돌려\s?보[내낼낸냈]|반송하고|return)|(?P<exchange>교[환한]|맞교환|exchange)|(?P<refund>환[불뷸블]|한불|refund|돈(?:으로)?\s?돌려)",
     re.IGNORECASE,
 )
 _NOT_TYPE = re.compile(r"(?:알림|알람|문자|구독|예약|포인트|쿠폰)\s?(?:을|를)?\s?$")
