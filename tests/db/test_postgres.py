@@ -44,7 +44,8 @@ async def test_a_server_starts_is_found_again_survives_a_kill_and_stops(home: Pa
     assert found.pid == first.pid
 
     os.kill(first.pid, signal.SIGKILL)
-    os.waitid(os.P_PID, first.pid, os.WEXITED | os.WNOWAIT)  # dead, and not reaped: the worst a crash leaves
+    # Dead, and not reaped: the worst a crash leaves.
+    os.waitid(os.P_PID, first.pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222 - it is dying already
     second = EmbeddedPostgres.start(home, major=major)
     assert not second.attached
     assert await ask(second.dsn("sangdam_owner"), "select n from kept") == 42
