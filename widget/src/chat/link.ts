@@ -122,6 +122,8 @@ export function link(place: Place, keep: Keeper, ends: Ends) {
   function leaveConversation(): void {
     closed = ticket?.session ?? null;
     ticket = null;
+    // A poll that is under way still asks about the old one.
+    if (polling) void poll((polling = {}));
   }
 
   function forgetConversation(): void {

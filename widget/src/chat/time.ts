@@ -2,23 +2,15 @@
 import type { Language } from "./strings";
 
 const zone = "Asia/Seoul";
-const locale = { ko: "ko-KR", en: "en-GB" } as const;
-const cache = new Map<string, Intl.DateTimeFormat>();
+const full = { timeZone: zone, year: "numeric", month: "long", day: "numeric", weekday: "long" } as const;
+const days = { ko: new Intl.DateTimeFormat("ko-KR", full), en: new Intl.DateTimeFormat("en-GB", full) };
+const clock = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit" });
 
-function format(kind: "day" | "time", language: Language): Intl.DateTimeFormat {
-  const key = kind + language;
-  let made = cache.get(key);
-  if (!made) {
-    made = new Intl.DateTimeFormat(
-      locale[language],
-      kind === "day"
-        ? { timeZone: zone, year: "numeric", month: "long", day: "numeric", weekday: "long" }
-        : { timeZone: zone, hour: "numeric", minute: "2-digit", hour12: language === "ko" },
-    );
-    cache.set(key, made);
-  }
-  return made;
+export const day = (at: number, language: Language): string => days[language].format(at);
+
+/** Browsers disagree on whether Korean says 오전 or AM, so it is said here. */
+export function time(at: number, language: Language): string {
+  const text = clock.format(at);
+  const hour = Number(text.slice(0, 2));
+  return language === "en" ? text : `${hour < 12 ? "오전" : "오후"} ${hour % 12 || 12}${text.slice(2)}`;
 }
-
-export const day = (at: number, language: Language): string => format("day", language).format(at);
-export const time = (at: number, language: Language): string => format("time", language).format(at);
