@@ -23,7 +23,7 @@ class Name:
 _LABEL = re.compile(
     r"(?P<receiver>(?:받는|받을|받으실|받으시는)\s?(?:사람|분)(?:\s?이름)?|수령[인자](?:명|\s?이름)?|수취인(?:명)?)|(?P<orderer>주문자\s?(?:명|이름|성함)?|주문하신\s?분|주문한\s?(?:사람|분)|구매자\s?(?:명)?|이름|성함|성명|my\s?name\s?is|name\s?is|name)"
 )
-_LINK = re.compile(r"\s*(?:은|는|이|가|:|=|-|을|를)?\s*(?=[가-힣A-Za-z])")
+_LINK = re.compile(r"(?:은|는|이|가|을|를)?\s*[:=\-]?\s*(?=[가-힣A-Za-z])")
 _OBJECT = re.compile(r"\s*(?:을|를)\s")
 _WORD = re.compile(r"[가-힣]{2,14}")
 _LATIN = re.compile(r"[A-Za-z][A-Za-z.\-']*(?:\s[A-Za-z][A-Za-z.\-']*){0,3}")
@@ -37,7 +37,7 @@ _SURNAMES = frozenset(
 )
 _TWO_SURNAMES = ("남궁", "황보", "제갈", "선우", "독고", "사공", "서문", "동방")
 _NOT_NAME = re.compile(
-    r"배송|주문|취소|환불|교환|반품|언제|어디|어떻|어떡|번호|인증|상담|연락|전화|문자|없|모르|몰라|해주|주세|하세|싶|할래|할게|할께|아니|아뇨|네네|그냥|여기|저기|지금|방금|확인|변경|수정|입력|바꾸|바꿔|다르|틀렸|틀려|뭐|무슨|얼마|사람|직원|이름|성함|본인|주소|송장|택배|결제|입금|계좌|카드|쿠폰|상품|사이즈|재고|품절|입고|알림|문의|질문|안녕|감사|고맙|죄송|미안|필요|괜찮|좋아|싫어|맞아|맞습|됐|그만|처음|다시|나중|잠깐|잠시|기다|오늘|어제|내일|아까|비회원|회원|엄마|아빠|남편|아내|친구|동생|언니|누나|오빠|가족|저는|제가|나는|내가|우리|저희|빨리|급해|안와|안왔|안돼|안되|왜|보내|해요|하나|전부|모두|이거|그거|저거|이건|그건|뭔|까먹|잊어|기억|오케이|물어|궁금|환뷸|검색|조회|알려|적어|쓰|말고|말씀|한글|영어|기능|가능|동일|같아|같은|하지|한다|했|합니|습니|까요|나요|는데|을까|인가|근데|그런|그래|그럼|글쎄|음음|옵션|색상|가격|무료|할인|셔츠|팬츠|바지|원피스|자켓|코트|니트|신발|가방|익명|가명|스토어|상점|쇼핑|네이버|카카오|휴대|핸드|폰번|안내|도와|부탁|바랍|끝|종료|이만|수고|혹시|이미|아직|자꾸|계속"
+    r"배송|주문|취소|환불|교환|반품|언제|어디|어떻|어떡|번호|인증|상담|연락|전화|문자|없|모르|몰라|해주|주세|하세|싶|할래|할게|할께|아니|아뇨|네네|그냥|여기|저기|지금|방금|확인|변경|수정|입력|바꾸|바꿔|다르|틀렸|틀려|뭐|무슨|얼마|사람|직원|이름|성함|본인|주소|송장|택배|결제|입금|계좌|카드|쿠폰|상품|사이즈|재고|품절|입고|알림|문의|질문|안녕|감사|고맙|죄송|미안|필요|괜찮|좋아|싫어|맞아|맞습|됐|그만|처음|다시|나중|잠깐|잠시|기다|오늘|어제|내일|아까|비회원|회원|엄마|아빠|남편|아내|친구|동생|언니|누나|오빠|가족|저는|제가|나는|내가|우리|저희|빨리|급해|안와|안왔|안돼|안되|왜|보내|해요|하나|전부|모두|이거|그거|저거|이건|그건|뭔|까먹|잊어|기억|오케이|물어|궁금|환뷸|검색|조회|알려|적어|쓰|말고|말씀|한글|영어|기능|가능|동일|같아|같은|하지|한다|했|합니|습니|까요|나요|는데|을까|인가|근데|그런|그래|그럼|글쎄|음음|옵션|색상|가격|무료|할인|셔츠|팬츠|바지|원피스|자켓|코트|니트|신발|가방|익명|가명|스토어|상점|쇼핑|네이버|카카오|휴대|핸드|폰번|안내|도와|부탁|바랍|끝|종료|이만|수고|혹시|이미|아직|자꾸|계속|인데|비회원"
 )
 _WHOLE_NOT_NAME = frozenset(
     {
@@ -68,8 +68,8 @@ def _after_label(text: str, label: re.Match[str]) -> tuple[str, Span] | None:
     if _OBJECT.match(text, label.end()):
         return None
     link = _LINK.match(text, label.end())
-    if link is None:
-        return None
+    if link is None or (link.end() == label.end() and label.group().endswith(("분", "사람"))):
+        return None  # 주문한 사람인데: a person is mentioned, not named
     word = _WORD.match(text, link.end())
     if word is not None:
         spaced = _spaced_name(text, word)
@@ -125,12 +125,15 @@ def _alone(text: str, taken: Sequence[Span]) -> tuple[str, Span] | None:
             given = plain_name(m[2], given=True)
             if given is not None and len(given) <= 3:
                 return m[1] + given, (m.start(), m.start(2) + len(given))
-    if len(words) != 1:
-        return None
-    value = plain_name(first.group())
+    if len(words) > 1:
+        # Beside a number one full name may stand among other words: 비회원이고 010… 서지호예요.
+        words = [w for w in words if (name := plain_name(w.group())) and len(name) == 3 and name[0] in _SURNAMES]
+        if not taken or len(words) != 1:
+            return None
+    value = plain_name(words[0].group())
     if value is None:
         return None
-    return value, (first.start(), first.start() + len(value))
+    return value, (words[0].start(), words[0].start() + len(value))
 
 
 _TOKEN = re.compile(r"[가-힣]+|[A-Za-z][A-Za-z.\-']*")

@@ -94,6 +94,8 @@ _GROUPED = re.compile(
     rf"{_GAP}(?P<mid>\d{{3,4}}){_GAP}(?P<tail>\d{{4}})(?!\d)"
     r"|(?<![\d.\-])(?P<run>\d{3,}(?:[ .](?!01[016789]|20\d{6})\d{3,})+)(?![\d.]|,\d|\s?(?:원|만|개|장|벌))"
 )
+_SINGLES = re.compile(r"(?<!\d)(?<!\d )\d(?: \d){9,}(?!\d)")
+_HAS_DIGIT = re.compile(r"\d")
 _INNER_GAP = re.compile(r"[ .]")
 
 _Edit = tuple[int, int, str]
@@ -118,8 +120,9 @@ def _pass(text: str, spans: list[Span]) -> tuple[str, list[Span]]:
     text, spans = _edited(text, spans, _mark_edits(text))
     if _SPOKEN_HINT.search(text):
         text, spans = _edited(text, spans, _spoken_edits(text))
-    if any(char.isdigit() for char in text):
+    if _HAS_DIGIT.search(text):
         text, spans = _edited(text, spans, [(m.start(), m.end(), "-") for m in _WORD_DASH.finditer(text)])
+        text, spans = _edited(text, spans, _single_edits(text))
         text, spans = _edited(text, spans, _group_edits(text))
     text, spans = _edited(text, spans, [(m.start(), m.end(), m.group(1)) for m in _REPEAT.finditer(text)])
     text, spans = _edited(text, spans, [(m.start(), m.end(), " ") for m in _SPACES.finditer(text) if m.group() != " "])
@@ -234,6 +237,11 @@ def _is_spoken_number(text: str, digits: str, places: list[int]) -> bool:
     if more or re.search(r"\d[\s\-]?$", before):
         return True
     return not (spaced or word.endswith("일") or word.startswith("이사") or word in _NOT_SPOKEN)
+
+
+def _single_edits(text: str) -> list[_Edit]:
+    """A phone or order number typed digit by digit: '0 1 0 1 2 …'. Ten at least, so a list of picks stays one."""
+    return [(i, i + 1, "") for m in _SINGLES.finditer(text) for i in range(m.start() + 1, m.end(), 2)]
 
 
 def _group_edits(text: str) -> list[_Edit]:

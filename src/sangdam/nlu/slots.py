@@ -153,18 +153,19 @@ _LABEL = re.compile(
     r"|(?P<otp>인[증즁]\s*(?:번호|코드|번|문자)?|otp|(?<![가-힣])코드|verification\s*code|\bcode)"
     r"|(?P<zip>우편\s*번호|우편|zip\s*(?:code)?|postal\s*code)"
     r"|(?P<track>운?송장\s*(?:번호|번|넘버)?|등기\s*(?:번호)?|택배\s*번호|tracking\s*(?:no\.?|number)?)"
-    r"|(?P<bank>계좌\s*(?:번호)?|[가-힣]{2,4}은행|카카오\s*뱅크|카뱅|토스\s*뱅크|케이뱅크|케뱅|새마을\s*금고|신협|수협|(?<![가-힣])(?:국민|신한|농협|기업|하나|우리|우체국|토스|sc제일|씨티)(?=\s?\d))"
+    r"|(?P<bank>계좌\s*(?:번호)?|[가-힣]{2,4}은행|카카오\s*뱅크|카뱅|토스\s*뱅크|케이뱅크|케뱅|새마을\s*금고|신협|수협|(?<![가-힣])(?:국민|신한|농협|기업|하나|우리|우체국|토스|sc제일|씨티)(?=\s?(?:\d|$)))"
     r"|(?P<biz>사업자\s*(?:등록)?\s*(?:번호)?)"
     r"|(?P<other>상품\s*번호|품번|접수\s*번호|문의\s*번호|글\s*번호|회원\s*번호|쿠폰\s*(?:번호|코드)|모델\s*(?:명|번호)?|티켓\s*번호|비밀\s*번호|비번)"
     r"|(?P<phone>(?:전화|휴대폰|핸드폰|핸폰|휴대전화|헨드폰|폰)\s*(?:번호|번)?|폰번|전번|연락처|연락\s*번호|번호|h\.?p\b|phone\s*(?:number|no\.?)?|mobile|tel\b|cell)",
     re.IGNORECASE,
 )
 _LINK = re.compile(r"\s*(?:은|는|이|가|을|를|도|요|이요|:|=|,|\)|#|no\.?|-|→|이고|인데|is|my)?\s*(?:제|내|그|이건|여기|요건|바로)?\s*[:(]?\s*", re.IGNORECASE)
-_RECEIVER = re.compile(r"(?:받는|받을|받으실|받으시는|수령|수취|배송받는)\s?(?:사람|분|인|자|친구|곳)?[가-힣]{0,3}\s*$|(?:엄마|어머니|아빠|아버지|친구|동생|언니|누나|형|남편|아내|와이프)\s?(?:한테|께)?\s*$")
+_RECEIVER = re.compile(r"(?:받는|받을|받으실|받으시는|수령|수취|배송받는)\s?(?:사람|분|인|자|친구|곳)?(?!\s?(?:말고|아니))[가-힣]{0,3}(?:\s(?!말고|아니)[가-힣]{1,6})?\s*$|(?:엄마|어머니|아빠|아버지|친구|동생|언니|누나|형|남편|아내|와이프)\s?(?:한테|께)?\s*$")
 _UNIT = re.compile(
     r"\s?(?:만\s?원|천\s?원|백\s?원|원|만(?=\s|$|\d)|천(?=\s|$|\d)|개|장(?!바)|벌|켤레|세트|셋트|박스|묶음|봉지|병|팩|동(?!안)|호(?!박)|층|월|일|시(?!\s?스)|분(?!\s?(?:이|한|께|들|의))|초|%|퍼센트|프로|명|cm|mm|kg|g\b|ml|살|번째|번(?!호)|점|주|년|인치|통|가지|권|킬로|센치|센티|사이즈|배|회|차|대|쪽|평|키로|\+\d)",
     re.IGNORECASE,
 )
+_BODY = re.compile(r"(?:키|몸무게|체중|신장|허리|가슴|발|평소)(?:는|가|이)?\s?$")
 _EMS = re.compile(r"(?<![A-Za-z])[A-Z]{2}\d{9}[A-Z]{2}(?![A-Za-z])", re.IGNORECASE)
 _SHORT_LEFT = re.compile(r"[^가-힣a-z]")
 _SIX_SPACED = re.compile(r"\D{0,14}?(\d(?: \d){5}|\d{2} \d{2} \d{2}|\d{3}[ -]\d{3})(?!\d)\D{0,8}")
@@ -359,6 +360,8 @@ def _take_numbers(
             else:
                 take("tracking_no", digits, span)
             continue
+        if digits == "010" or _BODY.search(text[max(0, span[0] - 4) : span[0]]):
+            continue
         if len(digits) >= 3 or _left_over(text, span) == "":
             take("number", digits, span, labelled=bool(kind))
 
@@ -441,9 +444,14 @@ _LEAD_DAYS = {"하루": 1, "이틀": 2, "사흘": 3, "나흘": 4, "일주일": 7
 _LEAD_CUE = re.compile(r"(?:재?입고(?:일|되기|하기)?|들어오(?:기|는\s?날)|나오기|풀리기)\s*$")
 
 
+_NAMED_JANG = re.compile(r"장[가-힣]{2}(?:입니다|이에요|예요|이요|요|인데요)?[\s.~!]*$")
+
+
 def _quantities(text: str) -> list[tuple[int, Span]]:
     found: list[tuple[int, Span]] = []
     for m in _COUNT.finditer(text):
+        if m["w"] == "네" and _NAMED_JANG.match(text, m.end() - 1):
+            continue  # 네 장보리입니다
         count = int(m["n"]) if m["n"] else _NATIVE[m["w"] or m["c"]]
         if count > 0:
             found.append((count, m.span()))

@@ -62,9 +62,11 @@ _SIZE_KEY = {
 }  # fmt: skip
 
 _COLOUR_WORDS = sorted((word for word in _COLOUR_KEY if word not in ("흰", "검은", "소라")), key=len, reverse=True)
+# Tried before the alternatives: most places in a sentence begin no colour.
+_FIRST = "".join(sorted({word[0] for word in _COLOUR_WORDS} | set("연진다라딥 흰검빨파노")))
 _AFTER = r"(?=$|[\s.,!?/)~]|색|은|는|이|가|을|를|도|만|로|으로|랑|하고|와|과|의|말|아|에서|요|이요|인데|옵션|컬러|사이즈|거|꺼|것|품절|재고|재입고|입고|있|없|남|[A-Z\d])"
 _COLOUR = re.compile(
-    rf"(?<![가-힣A-Za-z])(?:연|진|다크|라이트|딥)?\s?(?P<c>{'|'.join(_COLOUR_WORDS)}){_AFTER}|(?<![가-힣])(?P<adj>흰|검은|빨간|파란|노란)(?=\s?(?:거|꺼|것|걸))",
+    rf"(?=[{_FIRST}])(?:(?<![가-힣A-Za-z])(?:연|진|다크|라이트|딥)?\s?(?P<c>{'|'.join(_COLOUR_WORDS)}){_AFTER}|(?<![가-힣])(?P<adj>흰|검은|빨간|파란|노란)(?=\s?(?:거|꺼|것|걸)))",
     re.IGNORECASE,
 )
 _SIZE = re.compile(
