@@ -2,8 +2,8 @@
 
 import pytest
 
-from sangdam.nlu import normalise, read_correction
 from sangdam.nlu import expected as ask
+from sangdam.nlu import normalise, read_correction
 
 
 @pytest.mark.parametrize(

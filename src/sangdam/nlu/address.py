@@ -39,6 +39,7 @@ _ADDRESS = re.compile(
     rf"(?:(?P<sido>(?<![가-힣]){_SIDO})\s?)?(?P<sgg>(?:(?<![가-힣]){_SGG}|(?<=[시도원기북남주산구천전종울])\s?{_SGG})(?:\s?{_SGG})?\s?)?(?P<emd>(?:(?<![가-힣])|(?<=[시군구]))(?:{_EMD}\s?){{1,2}})?"
     rf"(?P<road>(?:(?<![가-힣])|(?<=[시군구읍면동리])){_ROAD})?\s?(?P<no>{_NUMBER}){_NOT_UNIT}"
 )
+_MAYBE = re.compile(r"[로길읍면동리가]\s?(?:지하\s?|산\s?)?\d")
 _REGION_ONLY = re.compile(rf"(?<![가-힣])(?P<r>{_SIDO}\s?{_SGG}(?:\s?{_SGG})?(?:\s?{_EMD})?|{_SGG}\s{_EMD}|{_SIDO}\s?{_SGG}?\s?{_EMD})(?=$|[\s,.]|으로|로|이요|요|이에요|예요|입니다|인데)")
 _CUE = re.compile(r"주소|배송지|이사|보내|배달|받는\s?곳|도로명|지번|거주|우리\s?집|저희\s?집|사는|옮")
 _DETAIL_NEXT = re.compile(r"\s?,?\s?(?:\([^)]{1,20}\)\s?,?\s?)?")
@@ -63,7 +64,7 @@ def find_addresses(text: str, *, eager: bool) -> list[Place]:
     """Addresses in the text, in order of place. eager: an address was asked for, so less is enough."""
     found: list[Place] = []
     cued = eager or _CUE.search(text) is not None
-    if re.search(r"\d", text):
+    if _MAYBE.search(text):
         for m in _ADDRESS.finditer(text):
             if not _is_address(text, m, cued=cued):
                 continue

@@ -464,7 +464,7 @@ def _lead_days(text: str, *, open_: bool) -> list[tuple[int, Span]]:
     found: list[tuple[int, Span]] = []
     cued = open_
     for m in _LEAD.finditer(text):
-        cued = cued or _LEAD_CUE.search(text[: m.start()]) is not None
+        cued = cued or _LEAD_CUE.search(text[max(0, m.start() - 12) : m.start()]) is not None
         if not cued:
             continue
         if m["w"]:
@@ -522,6 +522,8 @@ def read_score_of_ten(normal: Normal) -> int | None:
 def _superseded(text: str, slots: list[Slot]) -> tuple[Slot, ...]:
     """Mark the values a message takes back: the one right before 말고/아니고/대신, or the earlier one around 아니."""
     old: set[int] = set()
+    if len(slots) > 40:
+        return tuple(slots)  # no sentence; and every pair would be compared
     for i, slot in enumerate(slots):
         if slot.name in ("sensitive", "date", "period", "number", "claim_reason"):
             continue

@@ -114,7 +114,7 @@ def find_types(text: str) -> list[tuple[ClaimType, Span]]:
     """Kinds of order claim named in the text, in order of place; 알림 취소 is none."""
     found: list[tuple[ClaimType, Span]] = []
     for m in _TYPES.finditer(text):
-        if _NOT_TYPE.search(text[: m.start()]):
+        if _NOT_TYPE.search(text[max(0, m.start() - 8) : m.start()]):
             continue
         match m.lastgroup:
             case "cancel":
