@@ -60,3 +60,12 @@ end $$;
 -- What the caller asked for before `preview` normalised it: the same words asked again meet the effect that was confirmed.
 alter table e_ops_effects add column asked_digest text;
 create index e_ops_effects_order on e_ops_effects (org_id, (preview ->> 'order_id')) where state in ('proposed','confirmed');
+
+-- A mall that was disconnected may be connected by another organisation.
+create or replace function sys_org_by_mall(p_mall text) returns table (org_id uuid) stable security definer set search_path = public language sql as $$
+  select org_id from a_iam_auth_settings where providers -> 'cafe24' ->> 'mall_id' = p_mall and providers -> 'cafe24' ->> 'status' is distinct from 'revoked' $$;
+
+create function sys_org_by_business_number(p_number text) returns table (org_id uuid) stable security definer set search_path = public language sql as $$
+  select id from a_iam_organizations where business_registration_number = p_number $$;
+revoke all on function sys_org_by_business_number(text) from public;
+grant execute on function sys_org_by_business_number(text) to sangdam_app;

@@ -19,7 +19,14 @@ class Agent:
 
 
 def _agent(row: Row) -> Agent:
-    return Agent(AgentId(row["id"]), AgentId(row["family_id"]), row["version"], row["name"], row["language"], frozenset(row["mcp_tool_ids"]))
+    return Agent(
+        AgentId(row["id"]),
+        AgentId(row["family_id"]),
+        row["version"],
+        row["name"],
+        row["language"],
+        frozenset(row["mcp_tool_ids"]),
+    )
 
 
 class Agents:

@@ -79,7 +79,7 @@ class Person:
 
 @dataclass(frozen=True)
 class SmallTalk:
-    kind: Literal["greeting", "thanks", "chat"]
+    kind: Literal["greeting", "thanks", "chat", "bot"]
 
 
 @dataclass(frozen=True)

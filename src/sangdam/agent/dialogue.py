@@ -9,10 +9,49 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sangdam.agent.commands import (
-    Abuse, Affirm, AskKnowledge, CancelFlow, Choose, Command, Deny, End, Nothing, OutOfScope, Page, Person, Rate, Reading, Repeat, Restart, SetLanguage, SetSlot,
-    SmallTalk, StaleAction, StartFlow, Unread, Unsure, Wait, Why,
+    Abuse,
+    Affirm,
+    AskKnowledge,
+    CancelFlow,
+    Choose,
+    Command,
+    Deny,
+    End,
+    Nothing,
+    OutOfScope,
+    Page,
+    Person,
+    Rate,
+    Reading,
+    Repeat,
+    Restart,
+    SetLanguage,
+    SetSlot,
+    SmallTalk,
+    StaleAction,
+    StartFlow,
+    Unread,
+    Unsure,
+    Wait,
+    Why,
 )  # fmt: skip
-from sangdam.agent.flow import Advanced, Ask, Button, Calling, Choice, Chosen, Finished, Given, Identity, Say, Use, Waiting, World, YesNo, advance
+from sangdam.agent.flow import (
+    Advanced,
+    Ask,
+    Button,
+    Calling,
+    Choice,
+    Chosen,
+    Finished,
+    Given,
+    Identity,
+    Say,
+    Use,
+    Waiting,
+    World,
+    YesNo,
+    advance,
+)
 from sangdam.agent.flows import BY_NAME, FLOWS, FlowKind
 from sangdam.agent.flows.asides import ASIDES
 from sangdam.agent.flows.steps import MENU, PERSON
@@ -23,11 +62,21 @@ MAX_STACK = 3
 MAX_AGENDA = 5
 MAX_ASKS = 3
 MAX_STRIKES = 3
-EPHEMERAL = frozenset({"otp", "way", "resend", "skip", "score", "csat_reason", "asks_for_code", "dont_know", "no_phone", "choice"})
+EPHEMERAL = frozenset(
+    {"otp", "way", "resend", "skip", "score", "csat_reason", "asks_for_code", "dont_know", "no_phone", "choice"}
+)
 """Answers that mean something only to the question they answer."""
 REQUEST_WORDS = ("period", "product_query", "delivery_problem", "wish_text", "legal")
 """What a request itself says; a new request brings its own."""
-PROOF_STEPS = ("ask:phone", "ask:otp", "ask:otp_consent", "ask:orderer", "use:send_otp", "use:verify_otp", "use:verify_orderer")
+PROOF_STEPS = (
+    "ask:phone",
+    "ask:otp",
+    "ask:otp_consent",
+    "ask:orderer",
+    "use:send_otp",
+    "use:verify_otp",
+    "use:verify_orderer",
+)
 KINDS: Mapping[str, FlowKind] = {**BY_NAME, **{kind.name: kind for kind in ASIDES.values()}}
 
 
@@ -76,14 +125,14 @@ class Surroundings:
 def world_of(state: State, around: Surroundings) -> World:
     slots = {name: slot.value for name, slot in state.slots.items()}
     slots["today"] = around.today
-    return World(state.run.answers if state.run else {}, slots, state.proof.identity, around.features)
+    return World(state.current.answers if state.run else {}, slots, state.proof.identity, around.features)
 
 
 def open_question(state: State, around: Surroundings) -> Waiting | None:
     """The question of the running flow, found by replaying it."""
     if state.run is None or state.expected is None:
         return None
-    match advance(KINDS[state.run.name].run, world_of(state, around)).next:
+    match advance(KINDS[state.current.name].run, world_of(state, around)).next:
         case Waiting() as waiting:
             return waiting
         case Calling() | Finished():
@@ -130,8 +179,12 @@ def obey(state: State, command: Command, seq: int, draft: Draft, around: Surroun
             state = state.with_slot("legal", True if reason == "legal" else None, seq)
             return start(state, "human_handoff", seq, draft, around)
         case SmallTalk(kind):
-            draft.say(f"smalltalk.{kind}")
-            if state.run is None:
+            if state.run is not None or state.more:
+                draft.say(f"smalltalk.{kind}")
+            elif kind == "thanks":
+                draft.offer("smalltalk.thanks", MENU)
+            else:
+                draft.say(f"smalltalk.{kind}")
                 draft.offer("menu.short", MENU)
             return state
         case Rate(score):
@@ -166,12 +219,15 @@ def obey(state: State, command: Command, seq: int, draft: Draft, around: Surroun
 
 
 def record(state: State, question: Waiting, answer: object) -> State:
-    assert state.run is not None
-    asks = {key: count for key, count in state.run.asks.items() if key != question.key}
-    return replace(state, run=replace(state.run.with_answers({question.key: answer}), asks=asks), expected=None, no_progress=0)
+    asks = {key: count for key, count in state.current.asks.items() if key != question.key}
+    return replace(
+        state, run=replace(state.current.with_answers({question.key: answer}), asks=asks), expected=None, no_progress=0
+    )
 
 
-def set_slot(state: State, name: str, value: Any, seq: int, draft: Draft, around: Surroundings, *, correction: bool) -> State:
+def set_slot(
+    state: State, name: str, value: Any, seq: int, draft: Draft, around: Surroundings, *, correction: bool
+) -> State:
     if value is None:
         return state.with_slot(name, None, seq)
     question = open_question(state, around)
@@ -188,18 +244,24 @@ def set_slot(state: State, name: str, value: Any, seq: int, draft: Draft, around
 
 def corrected(state: State, name: str, value: Any, draft: Draft) -> State:
     """A later value for something the running flow already used: what depended on it will be asked again, the rest is kept."""
-    assert state.run is not None
-    latest = next((key for key in reversed(state.run.answers) if isinstance(found := state.run.answers[key], Given) and found.slot == name), None)
+    latest = next(
+        (
+            key
+            for key in reversed(list(state.current.answers))
+            if isinstance(found := state.current.answers[key], Given) and found.slot == name
+        ),
+        None,
+    )
     changes: dict[str, Any] = {}
-    if latest is not None and state.run.answers[latest].value != value:
+    if latest is not None and state.current.answers[latest].value != value:
         changes[latest] = Given(name, value)
-    for key, old in state.run.answers.items():
+    for key, old in state.current.answers.items():
         if key.split("#")[0] == f"known:{name}" and old != value:
             changes[key] = value
     if not changes:
         return state
     draft.event("SLOT_CORRECTED", slot=name)
-    return replace(state, run=state.run.with_answers(changes), expected=None)
+    return replace(state, run=state.current.with_answers(changes), expected=None)
 
 
 def yes_or_no(state: State, yes: bool, seq: int, draft: Draft, around: Surroundings) -> State:
@@ -228,11 +290,11 @@ def answered_choice(state: State, chosen: Chosen, draft: Draft, around: Surround
 def start(state: State, intent: str, seq: int, draft: Draft, around: Surroundings) -> State:
     """Begins a flow: at once, instead of a sibling whose order is not settled, on top of another, or later from the agenda."""
     kind = FLOWS[intent]
-    if state.run is not None and state.run.intent == intent:
+    if state.run is not None and state.current.intent == intent:
         return state
-    running = KINDS[state.run.name] if state.run is not None else None
+    running = KINDS[state.current.name] if state.run is not None else None
     if running is not None and state.run is not None:
-        started_now = state.run.started_seq == seq
+        started_now = state.current.started_seq == seq
         if started_now and kind.group in ("order", "question", "person") and running.group != "end":
             return on_agenda(state, intent, seq, draft)
         if running.group == kind.group or running.group == "end" or kind.group in ("person", "end"):
@@ -251,7 +313,7 @@ def start_aside(state: State, name: str, seq: int, draft: Draft, around: Surroun
     """A short question of the dialogue itself, on top of whatever runs."""
     stack = (*state.stack, state.run)[-MAX_STACK:] if state.run is not None else state.stack
     run = Run(ASIDES[name].name, around.run_id(seq * 10 + 9), name, seq)
-    return replace(state, run=run, stack=tuple(below for below in stack if below is not None), expected=None, more=False)
+    return replace(state, run=run, stack=stack, expected=None, more=False)
 
 
 def on_agenda(state: State, intent: str, seq: int, draft: Draft) -> State:
@@ -271,8 +333,10 @@ def cancel(state: State, draft: Draft) -> State:
     if state.run is None:
         draft.event("AGENDA_CHANGED", dropped=state.agenda[0].intent)
         return replace(state, agenda=state.agenda[1:])
-    draft.event("FLOW_CANCELED", flow=state.run.name)
-    draft.offer("cancel.done", MENU if not state.stack and not state.agenda else (), label=KINDS[state.run.name].label)
+    draft.event("FLOW_CANCELED", flow=state.current.name)
+    draft.offer(
+        "cancel.done", MENU if not state.stack and not state.agenda else (), label=KINDS[state.current.name].label
+    )
     return replace(state, run=None, expected=None, more=False)
 
 
@@ -287,7 +351,9 @@ def abused(state: State, level: int, seq: int, draft: Draft, around: Surrounding
     state = replace(state, abuse=strikes)
     if level >= 3 or strikes >= MAX_STRIKES:
         draft.say("abuse.close")
-        return replace(start_aside(replace(state, run=None, stack=(), agenda=()), "abuse_close", seq, draft, around), closed=None)
+        return replace(
+            start_aside(replace(state, run=None, stack=(), agenda=()), "abuse_close", seq, draft, around), closed=None
+        )
     draft.say("abuse.calm" if level >= 2 else "abuse.mild")
     return state
 
@@ -300,12 +366,11 @@ def not_read(state: State, seq: int, draft: Draft, around: Surroundings) -> Stat
             return start_aside(replace(state, no_progress=0), "stuck", seq, draft, around)
         draft.offer("unread" if strikes == 1 else "unread.again", MENU)
         return replace(state, no_progress=strikes)
-    assert state.run is not None
-    asks = state.run.asks.get(question.key, 1) + 1
+    asks = state.current.asks.get(question.key, 1) + 1
     if asks > MAX_ASKS:
         return another_way(state, question, seq, draft, around)
     draft.again = asks - 1
-    return replace(state, run=replace(state.run, asks={**state.run.asks, question.key: asks}))
+    return replace(state, run=replace(state.current, asks={**state.current.asks, question.key: asks}))
 
 
 def another_way(state: State, question: Waiting, seq: int, draft: Draft, around: Surroundings) -> State:
@@ -334,10 +399,8 @@ def proceed(state: State, seq: int, draft: Draft, around: Surroundings) -> tuple
             state, going_on = resume(state, seq, draft, around)
             if not going_on:
                 return state, None
-        assert state.run is not None
-        advanced = advance(KINDS[state.run.name].run, world_of(state, around))
+        advanced = advance(KINDS[state.current.name].run, world_of(state, around))
         state = settled(state, advanced, seq, draft)
-        assert state.run is not None
         match advanced.next:
             case Calling() as calling:
                 return state, calling
@@ -352,9 +415,8 @@ def proceed(state: State, seq: int, draft: Draft, around: Surroundings) -> tuple
 
 
 def settled(state: State, advanced: Advanced, seq: int, draft: Draft) -> State:
-    assert state.run is not None
     draft.says.extend(advanced.says)
-    state = replace(state, run=state.run.with_answers(advanced.recorded))
+    state = replace(state, run=state.current.with_answers(advanced.recorded))
     for noted in advanced.notes:
         match noted.slot:
             case "csat":
@@ -368,11 +430,10 @@ def settled(state: State, advanced: Advanced, seq: int, draft: Draft) -> State:
 
 
 def finished(state: State, seq: int, draft: Draft, around: Surroundings) -> State:
-    assert state.run is not None
-    if state.run.name in BY_NAME:
-        draft.event("FLOW_COMPLETED", flow=state.run.name)
+    if state.current.name in BY_NAME:
+        draft.event("FLOW_COMPLETED", flow=state.current.name)
     begin = state.say("start")
-    state = replace(state, run=None, expected=None, more=state.run.name in BY_NAME and not draft.handed_off)
+    state = replace(state, run=None, expected=None, more=state.current.name in BY_NAME and not draft.handed_off)
     for word in REQUEST_WORDS:
         state = state.with_slot(word, None, seq)
     if begin is None:
@@ -397,17 +458,21 @@ def resume(state: State, seq: int, draft: Draft, around: Surroundings) -> tuple[
 
 
 def expected_of(state: State, waiting: Waiting, seq: int) -> Expected:
-    assert state.run is not None
-    kind = {Ask: lambda s: s.kind, YesNo: lambda s: "yes_no", Choice: lambda s: "choice"}[type(waiting.step)](waiting.step)
-    return Expected(waiting.key, kind, state.run.run, seq, state.run.asks.get(waiting.key, 1))
+    match waiting.step:
+        case Ask(kind=asked):
+            kind = asked
+        case YesNo():
+            kind = "yes_no"
+        case Choice():
+            kind = "choice"
+    return Expected(waiting.key, kind, state.current.run, seq, state.current.asks.get(waiting.key, 1))
 
 
 def outcome_known(state: State, calling: Calling, outcome: Outcome, proof: Proof) -> State:
     """The state after a tool answered. A lapsed identity is forgotten with its proof steps, so that the flow asks for it again."""
-    assert state.run is not None
     if isinstance(outcome, NeedsVerification) and outcome.reason in ("missing", "expired"):
         return lapsed(replace(state, proof=proof))
-    return replace(state, run=state.run.with_answers({calling.key: outcome}), proof=proof)
+    return replace(state, run=state.current.with_answers({calling.key: outcome}), proof=proof)
 
 
 def lapsed(state: State) -> State:
@@ -415,13 +480,30 @@ def lapsed(state: State) -> State:
     state = replace(state, proof=Proof(Identity(Assurance.ANONYMOUS)))
     if state.run is None:
         return state
-    kept = {key: answer for key, answer in state.run.answers.items() if not key.startswith(PROOF_STEPS) and not key.startswith("say:identify")}
+    kept = {
+        key: answer
+        for key, answer in state.current.answers.items()
+        if not key.startswith(PROOF_STEPS) and not key.startswith("say:identify")
+    }
     return replace(state, run=replace(state.run, answers=kept), expected=None)
 
 
 def tools_named() -> frozenset[str]:
     """Every tool a flow may use; start-up fails when one is not registered."""
-    return frozenset().union(*(kind.tools for kind in KINDS.values()))
+    return frozenset(tool for kind in KINDS.values() for tool in kind.tools)
 
 
-__all__ = ["KINDS", "PERSON", "Draft", "Event", "Surroundings", "Use", "hear", "lapsed", "open_question", "outcome_known", "proceed", "tools_named"]
+__all__ = [
+    "KINDS",
+    "PERSON",
+    "Draft",
+    "Event",
+    "Surroundings",
+    "Use",
+    "hear",
+    "lapsed",
+    "open_question",
+    "outcome_known",
+    "proceed",
+    "tools_named",
+]

@@ -277,7 +277,14 @@ def advance(flow: Callable[[], Flow[object]], world: World) -> Advanced:
                 key = occurrence(f"ask:{step.key}")
                 given = answers.get(key)
                 if given is None and step.prefill:
-                    given = next((Given(s, slots[s]) for s in step.accepts if s in slots and spent.get((step.key, s)) != slots[s]), None)
+                    given = next(
+                        (
+                            Given(s, slots[s])
+                            for s in step.accepts
+                            if s in slots and spent.get((step.key, s)) != slots[s]
+                        ),
+                        None,
+                    )
                     if given is not None:
                         answers[key] = recorded[key] = given
                 if given is None:

@@ -96,7 +96,15 @@ def compose(state: State, draft: Draft, *, shop: str, retention_days: int, token
         parts.append(text)
         buttons, cards = buttons_of(question), cards_of(question)
         step = "ask"
-        kind = "cards" if cards else "csat" if isinstance(question, Ask) and question.kind == "csat_score" else "choice" if buttons else "text"
+        kind = (
+            "cards"
+            if cards
+            else "csat"
+            if isinstance(question, Ask) and question.kind == "csat_score"
+            else "choice"
+            if buttons
+            else "text"
+        )
         expected = {"kind": state.expected.kind if state.expected else None}
     elif state.closed is None and state.more and not draft.handed_off:
         parts.append(words(language, "more.ask"))
@@ -135,7 +143,11 @@ def question_words(state: State, waiting: Waiting, draft: Draft) -> str:
 
 def buttons_of(step: Ask | YesNo | Choice) -> tuple[Button, ...]:
     if isinstance(step, Choice):
-        options = () if step.cards else tuple(Button(option.label, {"type": "choose", "id": option.id}) for option in step.options)
+        options = (
+            ()
+            if step.cards
+            else tuple(Button(option.label, {"type": "choose", "id": option.id}) for option in step.options)
+        )
         more = (Button("button.next", {"type": "page", "to": "next"}),) if step.more else ()
         earlier = (Button("button.prev", {"type": "page", "to": "prev"}),) if step.earlier else ()
         wider = (Button("button.wider", {"type": "page", "to": "wider"}),) if step.wider else ()
@@ -204,22 +216,43 @@ def order_words(language: str, template: str, order: OrderFacts) -> str:
     names = [item.name for item in order.items]
     due = won(order.payment_due.amount) if order.payment_due is not None else ""
     lines = [
-        words(language, template, {"date": order.ordered_at, "title": title(names, language), "status": status_words(language, order.status_class, order.status_text), "due": due})
+        words(
+            language,
+            template,
+            {
+                "date": order.ordered_at,
+                "title": title(names, language),
+                "status": status_words(language, order.status_class, order.status_text),
+                "due": due,
+            },
+        )
     ]
     lines.extend(item_line(item, language) for item in order.items[:5])
     if len(order.items) > 5:
-        lines.append(f"그 밖에 {len(order.items) - 5}건이 더 있어요." if ko else f"and {len(order.items) - 5} more items.")
+        lines.append(
+            f"그 밖에 {len(order.items) - 5}건이 더 있어요." if ko else f"and {len(order.items) - 5} more items."
+        )
     if order.payment_due is None and order.amounts.paid > 0:
         lines.append(f"결제 금액은 {won(order.amounts.paid)}이에요." if ko else f"You paid {won(order.amounts.paid)}.")
     if order.payment_due is not None and order.payment_due.deadline is not None:
         deadline = shown(order.payment_due.deadline, language)
         tail = " 기한이 지나면 자동으로 취소돼요." if order.payment_due.auto_cancels else ""
-        lines.append(f"입금 기한은 {deadline}까지예요.{tail}" if ko else f"Please pay by {deadline}." + (" After that it is cancelled automatically." if tail else ""))
-    if order.receivers and order.status_class in (StatusClass.PREPARING, StatusClass.READY_TO_SHIP, StatusClass.IN_TRANSIT):
+        lines.append(
+            f"입금 기한은 {deadline}까지예요.{tail}"
+            if ko
+            else f"Please pay by {deadline}." + (" After that it is cancelled automatically." if tail else "")
+        )
+    if order.receivers and order.status_class in (
+        StatusClass.PREPARING,
+        StatusClass.READY_TO_SHIP,
+        StatusClass.IN_TRANSIT,
+    ):
         area = order.receivers[0].address_masked.replace("***", "").strip()
         if area:
             lines.append(f"받으실 곳은 {with_particle(area, '이에요')}." if ko else f"It goes to {area}.")
-    lines.append(f"주문번호는 {with_particle(order.order_id, '이에요')}." if ko else f"The order number is {order.order_id}.")
+    lines.append(
+        f"주문번호는 {with_particle(order.order_id, '이에요')}." if ko else f"The order number is {order.order_id}."
+    )
     return "\n".join(lines)
 
 
@@ -231,18 +264,38 @@ def item_line(item: OrderLine, language: str) -> str:
 
 def track_words(language: str, template: str, track: TrackShipmentOut) -> str:
     ko = language == "ko"
-    lines = [words(language, template, {"date": track.ordered_at, "title": track.title, "status": track.status_text or ("확인 중" if ko else "being checked")})]
+    lines = [
+        words(
+            language,
+            template,
+            {
+                "date": track.ordered_at,
+                "title": track.title,
+                "status": track.status_text or ("확인 중" if ko else "being checked"),
+            },
+        )
+    ]
     several = len(track.shipments) > 1 or bool(track.unshipped_items)
     lines.extend(parcel_line(shipment, language, named=several) for shipment in track.shipments[:6])
     for item in track.unshipped_items[:4] if track.summary == "partial" else ():
         option = f" ({item.option})" if item.option else ""
         status = status_words(language, item.status_class, item.status_text)
-        when = f" {shown_day(item.expected_ship_date, language)} 출발 예정이에요." if ko and item.expected_ship_date else ""
-        lines.append(f"· {item.name}{option}: 아직 발송 전이에요 ({status}).{when}" if ko else f"· {item.name}{option}: not shipped yet ({status}).")
+        when = (
+            f" {shown_day(item.expected_ship_date, language)} 출발 예정이에요."
+            if ko and item.expected_ship_date
+            else ""
+        )
+        lines.append(
+            f"· {item.name}{option}: 아직 발송 전이에요 ({status}).{when}"
+            if ko
+            else f"· {item.name}{option}: not shipped yet ({status})."
+        )
     if track.summary == "not_shipped" and track.usual_days is not None:
         low, high = track.usual_days
         span = f"{low}~{high}" if low != high else f"{low}"
-        lines.append(f"이 쇼핑몰은 보통 {span}일 안에 보내 드려요." if ko else f"This shop usually ships within {span} days.")
+        lines.append(
+            f"이 쇼핑몰은 보통 {span}일 안에 보내 드려요." if ko else f"This shop usually ships within {span} days."
+        )
     return "\n".join(lines)
 
 
@@ -258,9 +311,15 @@ def parcel_line(shipment: ShipmentFacts, language: str, *, named: bool) -> str:
     head = f"· {title([item.name for item in shipment.items], language)}: " if named else ""
     moments: list[str] = []
     if shipment.shipped_at is not None:
-        moments.append(f"{korean_date(shipment.shipped_at)}에 출발했어요" if ko else f"left on {english_date(shipment.shipped_at)}")
+        moments.append(
+            f"{korean_date(shipment.shipped_at)}에 출발했어요" if ko else f"left on {english_date(shipment.shipped_at)}"
+        )
     if shipment.delivered_at is not None:
-        moments.append(f"{korean_date(shipment.delivered_at)}에 배송 완료됐어요" if ko else f"delivered on {english_date(shipment.delivered_at)}")
+        moments.append(
+            f"{korean_date(shipment.delivered_at)}에 배송 완료됐어요"
+            if ko
+            else f"delivered on {english_date(shipment.delivered_at)}"
+        )
     if not moments and shipment.status_text:
         moments.append(f"지금은 '{shipment.status_text}' 상태예요" if ko else f"now {STATUS_EN[shipment.status_class]}")
     when = ". ".join(moments)

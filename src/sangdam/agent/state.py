@@ -14,9 +14,20 @@ from typing import Any, cast
 from sangdam.agent.flow import Chosen, Given, Identity
 from sangdam.core.ids import EffectId
 from sangdam.core.mask import mask_value
-from sangdam.tools.model import Assurance, Denied, Done, Failed, Invalid, NeedsConfirmation, NeedsVerification, Outcome, Unknown
+from sangdam.tools.model import (
+    Assurance,
+    Denied,
+    Done,
+    Failed,
+    Invalid,
+    NeedsConfirmation,
+    NeedsVerification,
+    Outcome,
+    Unknown,
+)
 
 SCHEMA = 1
+ANONYMOUS = Identity()
 
 
 @dataclass(frozen=True)
@@ -65,7 +76,7 @@ class Wish:
 class Proof:
     """The identity as the turn last knew it; the grants in the database are the truth."""
 
-    identity: Identity = Identity()
+    identity: Identity = ANONYMOUS
     grant_id: str | None = None
     method: str | None = None
     expires_at: datetime | None = None
@@ -96,6 +107,13 @@ class State:
     confidence: float = 1.0
     source: str = "rules"
 
+    @property
+    def current(self) -> Run:
+        """The running flow. Raises RuntimeError when none runs: asking is a bug."""
+        if self.run is None:
+            raise RuntimeError("no flow is running")
+        return self.run
+
     def say(self, name: str) -> Any:
         slot = self.slots.get(name)
         return slot.value if slot is not None else None
@@ -109,7 +127,20 @@ class State:
         return replace(self, slots=slots)
 
 
-PERSONAL = frozenset({"phone", "landline", "safe_number", "orderer_name", "otp", "address_query", "address_detail", "contact", "csat_reason", "wish_text"})
+PERSONAL = frozenset(
+    {
+        "phone",
+        "landline",
+        "safe_number",
+        "orderer_name",
+        "otp",
+        "address_query",
+        "address_detail",
+        "contact",
+        "csat_reason",
+        "wish_text",
+    }
+)
 
 
 def context_of(state: State, *, session: uuid.UUID, turn: uuid.UUID | None, rev: int) -> dict[str, Any]:
@@ -153,21 +184,25 @@ def slot_view(name: str, slot: Slot) -> dict[str, Any]:
 
 def projection(context: Mapping[str, Any]) -> dict[str, Any]:
     """What each audit row carries of the state."""
-    flow = context["flow"] or {}
-    expected = context["expected"] or {}
+    empty: dict[str, Any] = {}
+    flow: dict[str, Any] = context["flow"] or empty
+    expected: dict[str, Any] = context["expected"] or empty
+    intent: dict[str, Any] = context["intent"] or empty
+    order: dict[str, Any] = context["slots"].get("order_id") or empty
+    confirm: dict[str, Any] = context["confirm"] or empty
     return {
         "schema": context["schema"],
         "session_id": context["session_id"],
         "turn_id": context["turn_id"],
         "rev": context["rev"],
-        "intent": (context["intent"] or {}).get("name"),
+        "intent": intent.get("name"),
         "flow": flow.get("name"),
         "run": flow.get("run"),
         "step": flow.get("step"),
-        "order_id": (context["slots"].get("order_id") or {}).get("value"),
+        "order_id": order.get("value"),
         "expected": expected.get("kind"),
         "assurance": context["identity"]["assurance"],
-        "args_digest": (context["confirm"] or {}).get("args_digest"),
+        "args_digest": confirm.get("args_digest"),
         "agenda_size": len(context["agenda"]),
     }
 
@@ -222,7 +257,14 @@ def _pack_run(run: Run) -> dict[str, Any]:
 
 
 def _unpack_run(raw: Mapping[str, Any]) -> Run:
-    return Run(raw["name"], raw["run"], raw["intent"], raw["started_seq"], {key: unpack_answer(answer) for key, answer in raw["answers"].items()}, raw["asks"])
+    return Run(
+        raw["name"],
+        raw["run"],
+        raw["intent"],
+        raw["started_seq"],
+        {key: unpack_answer(answer) for key, answer in raw["answers"].items()},
+        raw["asks"],
+    )
 
 
 def pack_answer(answer: Any) -> Any:
@@ -259,7 +301,14 @@ def pack_outcome(outcome: Outcome) -> dict[str, Any]:
         case NeedsVerification(level, purpose, reason):
             return {"kind": "NeedsVerification", "level": int(level), "purpose": purpose, "reason": reason}
         case NeedsConfirmation(effect, digest, preview, expires_at, reason):
-            return {"kind": "NeedsConfirmation", "effect": str(effect), "digest": digest, "preview": dict(preview), "expires_at": expires_at.isoformat(), "reason": reason}
+            return {
+                "kind": "NeedsConfirmation",
+                "effect": str(effect),
+                "digest": digest,
+                "preview": dict(preview),
+                "expires_at": expires_at.isoformat(),
+                "reason": reason,
+            }
         case Invalid(code, fields, detail):
             return {"kind": "Invalid", "code": code, "fields": list(fields), "detail": dict(detail)}
         case Failed(code, retryable, detail):
@@ -277,7 +326,13 @@ def unpack_outcome(raw: Mapping[str, Any]) -> Outcome:
         case "NeedsVerification":
             return NeedsVerification(Assurance(raw["level"]), raw["purpose"], raw["reason"])
         case "NeedsConfirmation":
-            return NeedsConfirmation(EffectId(uuid.UUID(raw["effect"])), raw["digest"], raw["preview"], datetime.fromisoformat(raw["expires_at"]), raw["reason"])
+            return NeedsConfirmation(
+                EffectId(uuid.UUID(raw["effect"])),
+                raw["digest"],
+                raw["preview"],
+                datetime.fromisoformat(raw["expires_at"]),
+                raw["reason"],
+            )
         case "Invalid":
             return Invalid(raw["code"], tuple(raw["fields"]), raw["detail"])
         case "Failed":

@@ -5,7 +5,11 @@ from sangdam.db.database import Row, Transaction
 
 
 async def agent_row(org: OrgId, tx: Transaction, agent: AgentId) -> Row | None:
-    return await tx.fetchrow("select id, family_id, version, name, language, mcp_tool_ids from b_bot_agents where org_id = $1 and id = $2", org, agent)
+    return await tx.fetchrow(
+        "select id, family_id, version, name, language, mcp_tool_ids from b_bot_agents where org_id = $1 and id = $2",
+        org,
+        agent,
+    )
 
 
 async def active_agent(org: OrgId, tx: Transaction, family: AgentId | None) -> Row | None:
@@ -20,10 +24,22 @@ async def active_agent(org: OrgId, tx: Transaction, family: AgentId | None) -> R
     )
 
 
-async def insert_agent(org: OrgId, tx: Transaction, *, agent: AgentId, family: AgentId, version: int, name: str, tools: list[str], created_by: AgentId) -> None:
+async def insert_agent(
+    org: OrgId,
+    tx: Transaction,
+    *,
+    agent: AgentId,
+    family: AgentId,
+    version: int,
+    name: str,
+    tools: list[str],
+    created_by: AgentId,
+) -> None:
     """A version that is active at once; the caller has made the earlier one inactive."""
     await tx.execute(
         "insert into b_bot_agents (id, org_id, family_id, version, name, mcp_tool_ids, is_active, created_by) values ($1, $2, $3, $4, $5, $6, true, $7)",
         agent, org, family, version, name, tools, created_by,
     )  # fmt: skip
-    await tx.execute("update a_iam_organizations set default_agent_id = coalesce(default_agent_id, $2) where id = $1", org, family)
+    await tx.execute(
+        "update a_iam_organizations set default_agent_id = coalesce(default_agent_id, $2) where id = $1", org, family
+    )

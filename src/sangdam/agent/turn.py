@@ -19,7 +19,16 @@ from sangdam.agent.commands import as_json
 from sangdam.agent.dialogue import Draft, Event, Surroundings
 from sangdam.agent.flow import Calling, Identity, Say
 from sangdam.agent.reply import Reply, compose
-from sangdam.agent.state import Proof, State, context_of, from_memory, pack_outcome, projection, to_memory, unpack_outcome
+from sangdam.agent.state import (
+    Proof,
+    State,
+    context_of,
+    from_memory,
+    pack_outcome,
+    projection,
+    to_memory,
+    unpack_outcome,
+)
 from sangdam.agent.understand import Understanding
 from sangdam.conversations import turns
 from sangdam.core.clock import Clock, kst_date
@@ -83,7 +92,9 @@ class Work:
 
     @property
     def context(self) -> dict[str, Any]:
-        return context_of(self.state, session=self.loaded.session, turn=self.opening.turn, rev=self.loaded.state_rev + 1)
+        return context_of(
+            self.state, session=self.loaded.session, turn=self.opening.turn, rev=self.loaded.state_rev + 1
+        )
 
     def mark(self) -> int:
         """The index of the state's projection in the trail, appended when it changed."""
@@ -167,8 +178,7 @@ class Turns:
     def _begin(self, loaded: turns.Loaded, agent: Agent, shop: Shop, now: datetime) -> Work:
         turn = TurnId(uuid.uuid4())
         opening = turns.Opening(
-            turn, loaded.last_turn_no + 1, loaded.heard[0].seq, max(loaded.owed_seq, loaded.heard[-1].seq) if len(loaded.heard) < 20 else loaded.heard[-1].seq,
-            new_trace_id(), self._holder, now + timedelta(seconds=LEASE_SECONDS), now,
+            turn, loaded.last_turn_no + 1, loaded.heard[0].seq, max(heard.seq for heard in loaded.heard), new_trace_id(), self._holder, now + timedelta(seconds=LEASE_SECONDS), now,
         )  # fmt: skip
         state = from_memory(loaded.memory) if loaded.memory else State(language=loaded.language)
         state = replace(state, greeted=state.greeted or loaded.heard[0].seq > 1)
@@ -195,7 +205,10 @@ class Turns:
             return self._run(work)
         except Exception:
             log.exception("turn_failed", session=str(work.loaded.session), trace=work.opening.trace_id)
-            work.state = replace(from_memory(work.loaded.memory) if work.loaded.memory else State(language=work.loaded.language), greeted=True)
+            work.state = replace(
+                from_memory(work.loaded.memory) if work.loaded.memory else State(language=work.loaded.language),
+                greeted=True,
+            )
             work.draft = Draft(says=[Say("failed")])
             work.queue.clear()
             now = self._clock.now()
@@ -222,8 +235,16 @@ class Turns:
         work.seq = heard.seq
         work.calls = 0
         work.commands.extend(as_json(command) for command in reading.commands)
-        work.reading = {"source": reading.source, "confidence": round(reading.confidence, 3), "candidates": [[name, round(odds, 3)] for name, odds in reading.candidates[:3]]}
-        work.event(EventType.COMMANDS_READ, {"seq": heard.seq, "commands": [type(command).__name__ for command in reading.commands]}, self._clock.now())
+        work.reading = {
+            "source": reading.source,
+            "confidence": round(reading.confidence, 3),
+            "candidates": [[name, round(odds, 3)] for name, odds in reading.candidates[:3]],
+        }
+        work.event(
+            EventType.COMMANDS_READ,
+            {"seq": heard.seq, "commands": [type(command).__name__ for command in reading.commands]},
+            self._clock.now(),
+        )
         if heard.action is not None:
             work.state = replace(work.state, last_action=json.dumps(heard.action, sort_keys=True))
         work.state = dialogue.hear(work.state, reading, heard.seq, work.draft, work.around)
@@ -248,16 +269,21 @@ class Turns:
             return work.state.proof
         now = self._clock.now()
         live = [grant for grant in work.grants if grant.expires_at > now]
-        verified = [grant for grant in live if grant.level is Assurance.VERIFIED and grant.phone is not None]
+        verified = [(grant, grant.phone) for grant in live if grant.level is Assurance.VERIFIED and grant.phone]
         if verified:
-            best = max(verified, key=lambda grant: grant.expires_at)
-            assert best.phone is not None
-            purposes = tuple(sorted(frozenset().union(*(grant.purposes for grant in verified if grant.phone == best.phone))))
-            return Proof(Identity(Assurance.VERIFIED, None, best.phone.masked, purposes), str(best.id), "otp", best.expires_at)
+            best, phone = max(verified, key=lambda pair: pair[0].expires_at)
+            purposes = tuple(
+                sorted({purpose for grant, other in verified if other == phone for purpose in grant.purposes})
+            )
+            return Proof(
+                Identity(Assurance.VERIFIED, None, phone.masked, purposes), str(best.id), "otp", best.expires_at
+            )
         claimed = [grant for grant in live if grant.level is Assurance.CLAIMED]
         if claimed:
             best = max(claimed, key=lambda grant: grant.expires_at)
-            return Proof(Identity(Assurance.CLAIMED, best.order_id, None, ("orders",)), str(best.id), "orderer", best.expires_at)
+            return Proof(
+                Identity(Assurance.CLAIMED, best.order_id, None, ("orders",)), str(best.id), "orderer", best.expires_at
+            )
         return Proof()
 
     async def _open(self, org: OrgId, tx: Transaction, work: Work) -> None:
@@ -270,7 +296,9 @@ class Turns:
         work.persisted = True
 
     def _sealed_results(self, org: OrgId, work: Work) -> str:
-        return self._keyring.seal(work.packed_results(), table="d_conv_turns", column="results_sealed", org=org, row=work.opening.turn)
+        return self._keyring.seal(
+            work.packed_results(), table="d_conv_turns", column="results_sealed", org=org, row=work.opening.turn
+        )
 
     async def _act(self, org: OrgId, work: Work, calling: Calling | None) -> Worked:
         """The part with tools: call, record, go on, until the flow asks or ends."""
@@ -283,7 +311,18 @@ class Turns:
                 outcome = await self._call(org, work, calling, call, spent=self._clock.monotonic() - started)
                 work.carried[calling.key] = pack_outcome(outcome)
                 work.call_ids.append(call)
-                work.state = replace(work.state, facts=(*work.state.facts, {"call_id": str(call), "tool": calling.step.tool, "at": self._clock.now().isoformat(), "keys": sorted(outcome.result) if isinstance(outcome, Done) else []})[-10:])
+                work.state = replace(
+                    work.state,
+                    facts=(
+                        *work.state.facts,
+                        {
+                            "call_id": str(call),
+                            "tool": calling.step.tool,
+                            "at": self._clock.now().isoformat(),
+                            "keys": sorted(outcome.result) if isinstance(outcome, Done) else [],
+                        },
+                    )[-10:],
+                )
                 self._settle(work, calling, outcome)
                 calling = self._guarded(work)
                 work.mark()
@@ -313,7 +352,13 @@ class Turns:
             stamp=work.stamp(), grants=work.grants, client_ip=work.loaded.client,
         )  # fmt: skip
         tool = calling.step.tool
-        outcome = await self._gate.call(caller, tool, dict(calling.step.arguments), key=f"conv:{work.loaded.session}:{tool}:{work.seq}:{calling.key.rpartition('#')[2] if '#' in calling.key else 1}", call_id=call)
+        outcome = await self._gate.call(
+            caller,
+            tool,
+            dict(calling.step.arguments),
+            key=f"conv:{work.loaded.session}:{tool}:{work.seq}:{calling.key.rpartition('#')[2] if '#' in calling.key else 1}",
+            call_id=call,
+        )
         if tool in PROVES and isinstance(outcome, Done):
             work.grants = await self._grants(org, work.loaded.session, self._clock.now())
         return outcome
@@ -322,13 +367,21 @@ class Turns:
         """Answer, state, turn and audit in one transaction; nothing of it when newer words came."""
         now = self._clock.now()
         failed = any(say.template == "failed" for say in work.draft.says)
-        reply = compose(work.state, work.draft, shop=work.shop.name, retention_days=work.shop.retention_days, token=question_token(work.state))
+        reply = compose(
+            work.state,
+            work.draft,
+            shop=work.shop.name,
+            retention_days=work.shop.retention_days,
+            token=question_token(work.state),
+        )
         work.state = replace(work.state, last_text=last_question(work, reply))
         self._log_events(work)
         if reply.cards:
             work.event(EventType.CHOICES_SHOWN, {"count": len(reply.cards)}, now)
         work.event(EventType.FINAL_ANSWER_READY, {"step": reply.step}, now)
-        work.event(EventType.TURN_FAILED if failed else EventType.TURN_CLOSED, {"status": "failed" if failed else "done"}, now)
+        work.event(
+            EventType.TURN_FAILED if failed else EventType.TURN_CLOSED, {"status": "failed" if failed else "done"}, now
+        )
         if work.state.closed is not None:
             work.event(EventType.SESSION_CLOSED, {"outcome": work.state.closed}, now)
         closing = turns.Closing(
@@ -372,7 +425,9 @@ class Turns:
     def _actions(self, work: Work) -> list[dict[str, str]]:
         """For members and tokens; the socket narrows it to success and failed."""
         actions: list[dict[str, str]] = []
-        for call, key in zip(work.call_ids, list(work.carried)[-len(work.call_ids) :] if work.call_ids else [], strict=False):
+        for call, key in zip(
+            work.call_ids, list(work.carried)[-len(work.call_ids) :] if work.call_ids else [], strict=False
+        ):
             tool = key.split(":")[1]
             kind = work.carried[key]["kind"]
             actions.append({"tool": tool, "status": "success" if kind == "Done" else "failed", "call_id": str(call)})
@@ -386,7 +441,11 @@ class Turns:
         return "resolved" if any(event.type == "FLOW_COMPLETED" for event in work.draft.events) else None
 
     def _owned_orders(self, work: Work) -> tuple[str, ...]:
-        read = [key for key in work.carried if key.startswith(("use:lookup_order", "use:track_shipment")) and work.carried[key]["kind"] == "Done"]
+        read = [
+            key
+            for key in work.carried
+            if key.startswith(("use:lookup_order", "use:track_shipment")) and work.carried[key]["kind"] == "Done"
+        ]
         order = work.state.say("order_id")
         return (str(order),) if read and order else ()
 
@@ -415,8 +474,6 @@ def question_token(state: State) -> str:
 
 def last_question(work: Work, reply: Reply) -> str:
     return reply.text.split("\n")[-1] if work.draft.question is not None else ""
-
-
 
 
 __all__ = ["Event", "Shop", "Shops", "Turns", "question_token"]

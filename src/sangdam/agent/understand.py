@@ -12,8 +12,31 @@ from typing import Any, cast
 from rapidfuzz import fuzz
 
 from sangdam.agent.commands import (
-    Abuse, Affirm, AskKnowledge, CancelFlow, Choose, Command, Deny, End, Nothing, OutOfScope, Page, Person, Rate, Reading, Repeat, Restart, SetLanguage, SetSlot,
-    SmallTalk, StaleAction, StartFlow, Unread, Unsure, Wait, Why,
+    Abuse,
+    Affirm,
+    AskKnowledge,
+    CancelFlow,
+    Choose,
+    Command,
+    Deny,
+    End,
+    Nothing,
+    OutOfScope,
+    Page,
+    Person,
+    Rate,
+    Reading,
+    Repeat,
+    Restart,
+    SetLanguage,
+    SetSlot,
+    SmallTalk,
+    StaleAction,
+    StartFlow,
+    Unread,
+    Unsure,
+    Wait,
+    Why,
 )  # fmt: skip
 from sangdam.agent.dialogue import Surroundings, open_question
 from sangdam.agent.flow import Ask, Button, Choice, Waiting, YesNo
@@ -21,11 +44,28 @@ from sangdam.agent.flows import FLOWS
 from sangdam.agent.state import State
 from sangdam.agent.templates import TEMPLATES
 from sangdam.nlu import (
-    Global, Ground, NoneOfThese, Normal, Option, PageTo, Period, Picked, Slot, abuse_level, find_slots, gravity, language_of, normalise, product_phrase, read_choice,
-    read_global, read_yes_no, settle,
+    Global,
+    Ground,
+    NoneOfThese,
+    Normal,
+    Option,
+    PageTo,
+    Period,
+    Picked,
+    Slot,
+    abuse_level,
+    find_slots,
+    gravity,
+    language_of,
+    normalise,
+    product_phrase,
+    read_choice,
+    read_global,
+    read_yes_no,
+    settle,
 )  # fmt: skip
 from sangdam.nlu import expected as asides
-from sangdam.nlu.intents import ACT_AT, ASK_AT, Action, Intent, IntentModel, IntentReading, Mood, read_intents
+from sangdam.nlu.intents import ACT_AT, ASK_AT, Action, Intent, IntentModel, IntentReading, read_intents
 
 KEPT_SLOTS = ("order_id", "phone", "landline", "safe_number", "orderer_name", "outside_order")
 """What a message may settle for the flows there are; other values it holds are not stored."""
@@ -37,9 +77,23 @@ REMAINDER = 6
 
 _PROBLEMS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("returned", re.compile(r"반송|수취\s?거부|되돌아")),
-    ("missing_item", re.compile(r"누락|덜\s?(?:왔|옴|도착)|빠졌|빠져|나머지|(?:하나|한\s?개|일부)(?:만|가|는)?\s?(?:오고|왔|안\s?왔|도착)")),
-    ("not_received", re.compile(r"못\s?받|받은\s?적|안\s?받았|분실|사라졌|없어졌|없어진|(?:완료|도착).{0,14}(?:없|안\s?왔|안\s?보|못)")),
+    (
+        "missing_item",
+        re.compile(
+            r"누락|덜\s?(?:왔|옴|도착)|빠졌|빠져|나머지|(?:하나|한\s?개|일부)(?:만|가|는)?\s?(?:오고|왔|안\s?왔|도착)"
+        ),
+    ),
+    (
+        "not_received",
+        re.compile(
+            r"못\s?받|받은\s?적|안\s?받았|분실|사라졌|없어졌|없어진|(?:완료|도착).{0,14}(?:없|안\s?왔|안\s?보|못)"
+        ),
+    ),
     ("stuck", re.compile(r"며칠째|몇일째|그대로|안\s?움직|멈춰|멈췄|감감무소식|깜깜무소식|정체")),
+)
+_ASKS_WHO = re.compile(
+    r"로봇|봇이|봇인|챗봇|ai(?:예요|에요|인가|야|입니까|세요|맞)|기계(?:예요|에요|인가|야)|사람(?:이에요|인가요|이세요|이야|맞|입니까)|누구(?:세요|야|예요|신가)|너뭐|뭐하는",
+    re.IGNORECASE,
 )
 _WAYS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("retry", re.compile(r"다시|재시도|또|again|retry")),
@@ -58,7 +112,9 @@ class Understanding:
     def __init__(self, model: IntentModel) -> None:
         self._model = model
 
-    def read(self, text: str, action: Mapping[str, Any] | None, state: State, around: Surroundings, *, now: datetime) -> Reading:
+    def read(
+        self, text: str, action: Mapping[str, Any] | None, state: State, around: Surroundings, *, now: datetime
+    ) -> Reading:
         """The commands of one message, at least one. `now` is when it was said."""
         question = open_question(state, around)
         if action is not None:
@@ -75,7 +131,7 @@ class Understanding:
         answer = answered(normal, values, state, question, now)
         rude = abuse_level(normal)
         insult: tuple[Command, ...] = (Abuse(rude),) if rude else ()
-        if answer and question is not None:
+        if answer:
             extra = self._beside(normal, values, state)
             return Reading((*found, *answer, *insult, *extra), "expected")
         if phrase is not None and phrase.kind != "abuse":
@@ -92,11 +148,23 @@ class Understanding:
         return tuple(
             StartFlow(reading.top.intent.value, reading.mood.value, reading.top.probability)
             for reading in read_intents(rest, self._model)
-            if reading.action is Action.ACT and reading.top.probability >= DIGRESSION_AT and not running(state, reading.top.intent)
+            if reading.action is Action.ACT
+            and reading.top.probability >= DIGRESSION_AT
+            and not running(state, reading.top.intent)
         )
 
-    def _wishes(self, normal: Normal, text: str, values: Sequence[Slot], found: tuple[Command, ...], state: State, question: Waiting | None) -> Reading:
-        readings = read_intents(without(normal.text, values) if mostly_numbers(normal, values) else normal.text, self._model)
+    def _wishes(
+        self,
+        normal: Normal,
+        text: str,
+        values: Sequence[Slot],
+        found: tuple[Command, ...],
+        state: State,
+        question: Waiting | None,
+    ) -> Reading:
+        readings = read_intents(
+            without(normal.text, values) if mostly_numbers(normal, values) else normal.text, self._model
+        )
         best = max(readings, key=lambda reading: reading.top.probability)
         candidates = tuple((candidate.intent.value, candidate.probability) for candidate in best.candidates[:3])
         named = tuple(command for command in found if isinstance(command, SetSlot) and command.name in KEPT_SLOTS)
@@ -110,7 +178,15 @@ class Understanding:
                 commands.append(Unread())
         return Reading(tuple(commands[:8]), "lexical", best.top.probability, candidates)
 
-    def _wish(self, reading: IntentReading, normal: Normal, text: str, values: Sequence[Slot], state: State, question: Waiting | None) -> tuple[Command, ...]:
+    def _wish(
+        self,
+        reading: IntentReading,
+        normal: Normal,
+        text: str,
+        values: Sequence[Slot],
+        state: State,
+        question: Waiting | None,
+    ) -> tuple[Command, ...]:
         intent = reading.top.intent
         match reading.action:
             case Action.ACT:
@@ -126,7 +202,8 @@ class Understanding:
                     return ()
                 options = tuple(choice.value for choice in reading.choices() if choice.value in FLOWS)
                 if len(options) >= 2:
-                    return (*request_slots(options[0], normal, text, values), Unsure(options))
+                    about = next((option for option in options if option in ORDER_INTENTS), options[0])
+                    return (*request_slots(about, normal, text, values), Unsure(options))
                 return start(options[0], reading, normal, text, values) if options else ()
             case Action.NONE:
                 return talk(intent, reading, normal, question)
@@ -134,11 +211,15 @@ class Understanding:
                 return ()
 
 
-def start(intent: str, reading: IntentReading, normal: Normal, text: str, values: Sequence[Slot]) -> tuple[Command, ...]:
+def start(
+    intent: str, reading: IntentReading, normal: Normal, text: str, values: Sequence[Slot]
+) -> tuple[Command, ...]:
     if intent not in FLOWS:
         return ()
-    mood = reading.mood.value if isinstance(reading.mood, Mood) else str(reading.mood)
-    return (*request_slots(intent, normal, text, values), StartFlow(intent, mood, reading.top.probability))
+    return (
+        *request_slots(intent, normal, text, values),
+        StartFlow(intent, reading.mood.value, reading.top.probability),
+    )
 
 
 def request_slots(intent: str, normal: Normal, text: str, values: Sequence[Slot]) -> tuple[Command, ...]:
@@ -148,7 +229,9 @@ def request_slots(intent: str, normal: Normal, text: str, values: Sequence[Slot]
     slots: list[Command] = []
     period = next((value.value for value in values if value.name in ("date", "period") and not value.superseded), None)
     if isinstance(period, Period):
-        slots.append(SetSlot("period", {"start": period.start.isoformat(), "end": period.end.isoformat(), "text": period.text}))
+        slots.append(
+            SetSlot("period", {"start": period.start.isoformat(), "end": period.end.isoformat(), "text": period.text})
+        )
     product = product_phrase(normal)
     if product is not None:
         slots.append(SetSlot("product_query", product))
@@ -172,7 +255,8 @@ def talk(intent: Intent, reading: IntentReading, normal: Normal, question: Waiti
         case Intent.OUT_OF_SCOPE:
             return (OutOfScope(),) if reading.top.probability >= ACT_AT or question is None else ()
         case Intent.SMALLTALK:
-            return (SmallTalk("chat"),) if question is None or reading.top.probability >= ACT_AT else ()
+            kind = "bot" if _ASKS_WHO.search(normal.compact) else "chat"
+            return (SmallTalk(kind),) if question is None or reading.top.probability >= ACT_AT else ()
         case _:
             return (OutOfScope(),) if question is None else ()
 
@@ -227,7 +311,11 @@ def mostly_numbers(normal: Normal, values: Sequence[Slot]) -> bool:
 
 
 def ground_of(state: State, question: Waiting | None) -> Ground:
-    return Ground(flow_running=state.run is not None, question_open=question is not None or state.more, asks_yes_no=isinstance(question.step, YesNo) if question is not None else state.more)
+    return Ground(
+        flow_running=state.run is not None,
+        question_open=question is not None or state.more,
+        asks_yes_no=isinstance(question.step, YesNo) if question is not None else state.more,
+    )
 
 
 def of_phrase(phrase: Global) -> Command:
@@ -261,7 +349,9 @@ def of_phrase(phrase: Global) -> Command:
 # The open question -------------------------------------------------------------------------------------------------------------
 
 
-def answered(normal: Normal, values: Sequence[Slot], state: State, question: Waiting | None, now: datetime) -> tuple[Command, ...]:
+def answered(
+    normal: Normal, values: Sequence[Slot], state: State, question: Waiting | None, now: datetime
+) -> tuple[Command, ...]:
     """What the message says to the open question; empty when it says nothing to it.
 
     A value among `KEPT_SLOTS` that the question accepts has been taken by `kept` already; here an empty command tuple would hide
@@ -270,7 +360,10 @@ def answered(normal: Normal, values: Sequence[Slot], state: State, question: Wai
     if question is None:
         return yes_no_to_more(normal, state)
     step = question.step
-    if any(value.name in step.accepts and value.name in KEPT_SLOTS and (value.name != "orderer_name" or value.value) for value in values):
+    if any(
+        value.name in step.accepts and value.name in KEPT_SLOTS and (value.name != "orderer_name" or value.value)
+        for value in values
+    ):
         return (Nothing(),)
     match step:
         case YesNo():
@@ -313,7 +406,10 @@ def to_yes_no(normal: Normal, step: YesNo, state: State) -> tuple[Command, ...]:
 
 def to_choice(normal: Normal, step: Choice, state: State, now: datetime) -> tuple[Command, ...]:
     templates = TEMPLATES[state.language]
-    options = [Option(n, option.id, templates.get(option.label, option.label), option.names) for n, option in enumerate(step.options, 1)]
+    options = [
+        Option(n, option.id, templates.get(option.label, option.label), option.names)
+        for n, option in enumerate(step.options, 1)
+    ]
     match read_choice(normal, options, today=now.date()):
         case Picked(ids=(one,)):
             return (Choose(one),)
@@ -338,7 +434,9 @@ def to_ask(normal: Normal, values: Sequence[Slot], step: Ask, state: State) -> t
         if asides.wants_other_number(normal):
             return (SetSlot("way", "other_number"),)
     if "score" in step.accepts:
-        score = asides.score(normal) or next((value.value for value in values if value.name in ("score", "number") and str(value.value) in "12345"), None)
+        score = asides.score(normal) or next(
+            (value.value for value in values if value.name in ("score", "number") and str(value.value) in "12345"), None
+        )
         if score is not None:
             return (SetSlot("score", int(cast("int", score))),)
     if "skip" in step.accepts and (asides.skip(normal) or read_yes_no(normal) == "no"):
@@ -365,7 +463,11 @@ def pressed(normal: Normal, buttons: Sequence[Button], accepts: Sequence[str], s
     said = normal.bare
     for button in buttons:
         label = re.sub(r"\W", "", templates.get(button.label, button.label)).lower()
-        if said == label or (len(label) >= 3 and label in said and len(said) <= len(label) + 8) or (len(said) >= 3 and fuzz.ratio(said, label) >= 85):
+        if (
+            said == label
+            or (len(label) >= 3 and label in said and len(said) <= len(label) + 8)
+            or (len(said) >= 3 and fuzz.ratio(said, label) >= 85)
+        ):
             return of_action(button.action)
     offered = {button.action["value"] for button in buttons if button.action.get("slot") == "way"}
     if "way" not in accepts or len(said) > 24:
@@ -377,7 +479,9 @@ def pressed(normal: Normal, buttons: Sequence[Button], accepts: Sequence[str], s
         return ()
     match read_yes_no(normal):
         case "yes":
-            first = next((button for button in buttons if button.style == "primary" or button.action.get("slot") == "way"), None)
+            first = next(
+                (button for button in buttons if button.style == "primary" or button.action.get("slot") == "way"), None
+            )
             return of_action(first.action) if first is not None else ()
         case "no":
             return (CancelFlow(),)
@@ -391,7 +495,9 @@ def pressed(normal: Normal, buttons: Sequence[Button], accepts: Sequence[str], s
 def by_button(action: Mapping[str, Any], state: State, question: Waiting | None) -> tuple[Command, ...]:
     """The command a button stands for; of a question that is no longer open it is refused, politely."""
     token = action.get("question")
-    if token is not None and (question is None or state.expected is None or token != f"{state.expected.run[:8]}.{state.expected.key}"):
+    if token is not None and (
+        question is None or state.expected is None or token != f"{state.expected.run[:8]}.{state.expected.key}"
+    ):
         return (StaleAction(json.dumps(action, sort_keys=True) == state.last_action),)
     return of_action(action) or (Unread(),)
 
@@ -415,7 +521,9 @@ def of_action(action: Mapping[str, Any]) -> tuple[Command, ...]:
             order = action.get("order_id")
             if isinstance(order, str) and re.fullmatch(r"\d{8}-\d{7}", order):
                 return (SetSlot("order_id", order), StartFlow(intent))
-            return (SetSlot("order_id", None), StartFlow(intent)) if action.get("fresh") is True else (StartFlow(intent),)
+            return (
+                (SetSlot("order_id", None), StartFlow(intent)) if action.get("fresh") is True else (StartFlow(intent),)
+            )
         case {"type": "person"}:
             return (Person(),)
         case {"type": "cancel"}:

@@ -28,11 +28,19 @@ _PERSON = frozenset({"create_handoff"})
 
 FLOWS: Mapping[str, FlowKind] = {
     "order_lookup": FlowKind("order_lookup", order_lookup, "order", "flow.order_lookup", _LOOKING | {"lookup_order"}),
-    "shipping_inquiry": FlowKind("shipment_tracking", shipment_tracking, "order", "flow.shipment_tracking", _LOOKING | {"track_shipment"}),
+    "shipping_inquiry": FlowKind(
+        "shipment_tracking", shipment_tracking, "order", "flow.shipment_tracking", _LOOKING | {"track_shipment"}
+    ),
     "human_handoff": FlowKind("handoff", handoff, "person", "flow.handoff", _PERSON),
     "end": FlowKind("closing", closing, "end", "flow.closing"),
-    **{intent: FlowKind(f"wish:{intent}", partial(wish, intent), "person", f"flow.{intent}", _PERSON) for intent in WRITTEN_WISH},
-    **{intent: FlowKind(f"question:{intent}", partial(open_question, intent), "question", f"flow.{intent}", _PERSON) for intent in OPEN_QUESTION},
+    **{
+        intent: FlowKind(f"wish:{intent}", partial(wish, intent), "person", f"flow.{intent}", _PERSON)
+        for intent in WRITTEN_WISH
+    },
+    **{
+        intent: FlowKind(f"question:{intent}", partial(open_question, intent), "question", f"flow.{intent}", _PERSON)
+        for intent in OPEN_QUESTION
+    },
 }
 """By the intent that starts it."""
 

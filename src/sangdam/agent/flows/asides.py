@@ -22,7 +22,15 @@ def next_wish() -> Flow[None]:
     """The next item of the agenda."""
     intent: str = yield from known("next_wish")
     label = FLOWS[intent].label
-    wanted = yield from yes(YesNo(f"next:{intent}", "agenda.next", {"label": label}, (Button("button.yes", {"type": "affirm"}, "primary"), Button("button.no", {"type": "deny"})), verbs=("도와", "해줘", "진행")))
+    wanted = yield from yes(
+        YesNo(
+            f"next:{intent}",
+            "agenda.next",
+            {"label": label},
+            (Button("button.yes", {"type": "affirm"}, "primary"), Button("button.no", {"type": "deny"})),
+            verbs=("도와", "해줘", "진행"),
+        )
+    )
     if wanted is True:
         yield from note("start", intent)
     else:

@@ -51,7 +51,15 @@ def by_phone(purpose: str) -> Flow[Identified]:
         return OtherWay("order")
     consented = bool((yield from known("asks_for_code")))
     while True:
-        phone = yield from ask(Ask("phone", "phone", "identify.ask_phone", ("phone", "landline", "safe_number", "no_phone", "way", "order_id"), buttons=(BY_ORDER, PERSON)))
+        phone = yield from ask(
+            Ask(
+                "phone",
+                "phone",
+                "identify.ask_phone",
+                ("phone", "landline", "safe_number", "no_phone", "way", "order_id"),
+                buttons=(BY_ORDER, PERSON),
+            )
+        )
         match phone.slot:
             case "landline" | "safe_number":
                 yield from say("identify.mobile_needed")
@@ -68,7 +76,14 @@ def by_phone(purpose: str) -> Flow[Identified]:
                 pass
         if not consented:
             consent = yield from yes(
-                YesNo("otp_consent", "w.verify", {"phone": Phone(phone.value).masked}, (SEND_CODE, BY_ORDER, PERSON), verbs=("보내", "받을", "인증"), accepts=("way", "phone", "asks_for_code", "order_id"))
+                YesNo(
+                    "otp_consent",
+                    "w.verify",
+                    {"phone": Phone(phone.value).masked},
+                    (SEND_CODE, BY_ORDER, PERSON),
+                    verbs=("보내", "받을", "인증"),
+                    accepts=("way", "phone", "asks_for_code", "order_id"),
+                )
             )
             match consent:
                 case Given("way", value):
@@ -132,7 +147,16 @@ def prove_by_code(phone: str, purpose: str) -> Flow[Identified | Given]:
 def read_code(reference: str) -> Flow[Identified | Given]:
     """Six digits, until right, locked, expired, or the shopper wants something else."""
     while True:
-        given = yield from ask(Ask(f"otp:{reference}", "otp", "identify.ask_code", ("otp", "resend", "phone", "way", "no_phone", "order_id"), buttons=(RESEND, OTHER_NUMBER, BY_ORDER), prefill=False))
+        given = yield from ask(
+            Ask(
+                f"otp:{reference}",
+                "otp",
+                "identify.ask_code",
+                ("otp", "resend", "phone", "way", "no_phone", "order_id"),
+                buttons=(RESEND, OTHER_NUMBER, BY_ORDER),
+                prefill=False,
+            )
+        )
         match given:
             case Given("otp", code):
                 arguments = {"code": code} if reference == "earlier" else {"code": code, "otp_ref": reference}
@@ -155,7 +179,15 @@ def read_code(reference: str) -> Flow[Identified | Given]:
                 yield from say("w.lock")
                 return OtherWay("order")
             case Failed(code="OTP_EXPIRED" | "OTP_ALREADY_USED" | "OTP_NOT_FOUND"):
-                again = yield from yes(YesNo("otp_again", "w.code_expired", buttons=(Button("button.resend", {"type": "affirm"}, "primary"), BY_ORDER, PERSON), verbs=("보내", "받을"), accepts=("way", "resend", "phone")))
+                again = yield from yes(
+                    YesNo(
+                        "otp_again",
+                        "w.code_expired",
+                        buttons=(Button("button.resend", {"type": "affirm"}, "primary"), BY_ORDER, PERSON),
+                        verbs=("보내", "받을"),
+                        accepts=("way", "resend", "phone"),
+                    )
+                )
                 match again:
                     case True | Given("resend", _):
                         return Given("resend", True)
@@ -174,7 +206,16 @@ def read_code(reference: str) -> Flow[Identified | Given]:
 
 def declined() -> Flow[Identified]:
     """No code wanted: nothing personal is said; another way is open."""
-    other = yield from ask(Ask("other_way", "way", "identify.declined", ("way", "order_id", "phone"), buttons=(BY_ORDER, way("button.send_code", "phone"), PERSON), prefill=False))
+    other = yield from ask(
+        Ask(
+            "other_way",
+            "way",
+            "identify.declined",
+            ("way", "order_id", "phone"),
+            buttons=(BY_ORDER, way("button.send_code", "phone"), PERSON),
+            prefill=False,
+        )
+    )
     match other:
         case Given("order_id", order_id):
             return OtherWay("order", order_id)
@@ -190,14 +231,30 @@ def by_order(order_id: str) -> Flow[Identified]:
     phone: str | None = None
     for _ in range(8):
         if name is None:
-            given = yield from ask(Ask("orderer_name", "orderer_name", "identify.ask_name", ("orderer_name", "way"), buttons=(BY_PHONE, PERSON)))
+            given = yield from ask(
+                Ask(
+                    "orderer_name",
+                    "orderer_name",
+                    "identify.ask_name",
+                    ("orderer_name", "way"),
+                    buttons=(BY_PHONE, PERSON),
+                )
+            )
             if given.slot == "way":
                 if given.value == "phone":
                     return OtherWay("phone")
                 continue
             name = given.value
         if phone is None:
-            given = yield from ask(Ask("orderer_phone", "phone", "identify.ask_orderer_phone", ("phone", "landline", "safe_number", "way"), buttons=(BY_PHONE, PERSON)))
+            given = yield from ask(
+                Ask(
+                    "orderer_phone",
+                    "phone",
+                    "identify.ask_orderer_phone",
+                    ("phone", "landline", "safe_number", "way"),
+                    buttons=(BY_PHONE, PERSON),
+                )
+            )
             if given.slot == "way":
                 if given.value == "phone":
                     return OtherWay("phone")
@@ -217,13 +274,29 @@ def by_order(order_id: str) -> Flow[Identified]:
                 if wording_of(outcome) in ("W-PERSON", "W-NOPE"):
                     yield from offer_person("w.person", "failed", "주문자 확인 중 문제가 있었어요")
                     return Left()
-                again = yield from ask(Ask("retry:verify_orderer", "way", "w.down", ("way",), buttons=(way("button.retry", "retry", primary=True), PERSON), prefill=False))
+                again = yield from ask(
+                    Ask(
+                        "retry:verify_orderer",
+                        "way",
+                        "w.down",
+                        ("way",),
+                        buttons=(way("button.retry", "retry", primary=True), PERSON),
+                        prefill=False,
+                    )
+                )
                 if again.value == "retry":
                     continue
                 return Left()
         yield from note("order_id", None)
         fixed = yield from ask(
-            Ask("orderer_fix", "order_fix", "w.notfound", ("order_id", "orderer_name", "phone", "landline", "way"), buttons=(way("button.again", "again"), BY_PHONE, PERSON), prefill=False)
+            Ask(
+                "orderer_fix",
+                "order_fix",
+                "w.notfound",
+                ("order_id", "orderer_name", "phone", "landline", "way"),
+                buttons=(way("button.again", "again"), BY_PHONE, PERSON),
+                prefill=False,
+            )
         )
         match fixed:
             case Given("order_id", value):

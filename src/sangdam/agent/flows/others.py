@@ -48,10 +48,28 @@ def open_question(intent: str) -> Flow[None]:
 
 def closing() -> Flow[None]:
     """Satisfaction once, then the end."""
-    scored = yield from ask(Ask("csat_score", "csat_score", "close.ask_score", ("score", "skip"), buttons=tuple(Button(f"button.score{n}", {"type": "rate", "score": n}) for n in (5, 4, 3, 2, 1)), prefill=False))
+    scored = yield from ask(
+        Ask(
+            "csat_score",
+            "csat_score",
+            "close.ask_score",
+            ("score", "skip"),
+            buttons=tuple(Button(f"button.score{n}", {"type": "rate", "score": n}) for n in (5, 4, 3, 2, 1)),
+            prefill=False,
+        )
+    )
     reason: str | None = None
     if scored.slot == "score" and scored.value <= 2:
-        told = yield from ask(Ask("csat_reason", "csat_reason", "close.ask_reason", ("csat_reason", "skip"), buttons=(SKIP,), prefill=False))
+        told = yield from ask(
+            Ask(
+                "csat_reason",
+                "csat_reason",
+                "close.ask_reason",
+                ("csat_reason", "skip"),
+                buttons=(SKIP,),
+                prefill=False,
+            )
+        )
         reason = told.value if told.slot == "csat_reason" else None
     if scored.slot == "score":
         yield from note("csat", {"score": scored.value, "reason": reason})

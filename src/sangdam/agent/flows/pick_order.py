@@ -3,7 +3,22 @@
 from datetime import date, timedelta
 from typing import Any
 
-from sangdam.agent.flow import Ask, Button, Card, Choice, Chosen, Flow, Given, Option, ask, choose, known, note, say, who
+from sangdam.agent.flow import (
+    Ask,
+    Button,
+    Card,
+    Choice,
+    Chosen,
+    Flow,
+    Given,
+    Option,
+    ask,
+    choose,
+    known,
+    note,
+    say,
+    who,
+)
 from sangdam.agent.flows.identify import BY_PHONE, Identified, Left, OtherWay, Proved, by_order, by_phone
 from sangdam.agent.flows.steps import PERSON, attempt, offer_person, way
 from sangdam.core.facts import ListOrdersOut, OrderSummary
@@ -36,7 +51,16 @@ def owned_order(tool: str, purpose: str) -> Flow[Done | None]:
                 if not_found >= 2:
                     yield from offer_person("w.notfound_person", "failed", "주문을 찾지 못했어요")
                     return None
-                fixed = yield from ask(Ask("order_again", "order_id_or_phone", "w.notfound", ("order_id", "way"), buttons=(way("button.from_list", "list"), PERSON), prefill=False))
+                fixed = yield from ask(
+                    Ask(
+                        "order_again",
+                        "order_id_or_phone",
+                        "w.notfound",
+                        ("order_id", "way"),
+                        buttons=(way("button.from_list", "list"), PERSON),
+                        prefill=False,
+                    )
+                )
                 order_id = fixed.value if fixed.slot == "order_id" else None
             case _:
                 return None
@@ -66,7 +90,9 @@ def pick_order(order_id: str | None, purpose: str) -> Flow[str | None]:
                     yield from say("pick.outside_order")
                     continue
                 case Given("no_phone", _):
-                    yield from offer_person("pick.no_way", "failed", "주문번호도 휴대폰도 없어서 상담원 확인이 필요해요")
+                    yield from offer_person(
+                        "pick.no_way", "failed", "주문번호도 휴대폰도 없어서 상담원 확인이 필요해요"
+                    )
                     return None
                 case _:
                     found_by = yield from by_phone("orders")
@@ -85,8 +111,20 @@ def pick_order(order_id: str | None, purpose: str) -> Flow[str | None]:
 def order_or_phone(found_by: Identified | None) -> Ask:
     """The order number alone is asked for after the phone turned out to be no way."""
     if isinstance(found_by, OtherWay):
-        return Ask("order_number", "order_id_or_phone", "pick.ask_order", ("order_id", "way", "outside_order", "no_phone", "dont_know"), buttons=(BY_PHONE, PERSON))
-    return Ask("order_or_phone", "order_id_or_phone", "pick.ask", ("order_id", "phone", "landline", "safe_number", "outside_order", "dont_know", "no_phone", "way"), buttons=(PERSON,))
+        return Ask(
+            "order_number",
+            "order_id_or_phone",
+            "pick.ask_order",
+            ("order_id", "way", "outside_order", "no_phone", "dont_know"),
+            buttons=(BY_PHONE, PERSON),
+        )
+    return Ask(
+        "order_or_phone",
+        "order_id_or_phone",
+        "pick.ask",
+        ("order_id", "phone", "landline", "safe_number", "outside_order", "dont_know", "no_phone", "way"),
+        buttons=(PERSON,),
+    )
 
 
 def from_list(purpose: str) -> Flow[str | None]:
@@ -121,7 +159,11 @@ def from_list(purpose: str) -> Flow[str | None]:
                     "way",
                     "pick.none_wide" if wide else "pick.none",
                     ("way", "order_id", "phone"),
-                    buttons=(*(() if wide else (way("button.wider", "wider", primary=True),)), way("button.by_order", "order"), PERSON),
+                    buttons=(
+                        *(() if wide else (way("button.wider", "wider", primary=True),)),
+                        way("button.by_order", "order"),
+                        PERSON,
+                    ),
                     prefill=False,
                 )
             )
@@ -145,7 +187,11 @@ def from_list(purpose: str) -> Flow[str | None]:
         start = offset % FETCH
         shown = fitting[start : start + PAGE]
         more = len(fitting) > start + PAGE or (not filtered and listed.has_more)
-        picked = yield from choose(choice_of(shown, total, offset=offset, more=more, wide=wide, filtered=filtered, what=filter_words(period, product)))
+        picked = yield from choose(
+            choice_of(
+                shown, total, offset=offset, more=more, wide=wide, filtered=filtered, what=filter_words(period, product)
+            )
+        )
         match picked:
             case Given("order_id", value):
                 return value
@@ -164,19 +210,30 @@ def from_list(purpose: str) -> Flow[str | None]:
                     offset = 0
                     continue
                 return (yield from number_instead())
-            case Chosen(id=str() as chosen):
+            case Chosen(id=chosen):
                 yield from note("order_id", chosen)
                 return chosen
 
 
 def fetch(purpose: str, page: int, window: dict[str, str]) -> Flow[ListOrdersOut | None]:
-    outcome = yield from attempt("list_orders", f"{purpose}: 주문 목록을 불러오지 못했어요", page=page, page_size=FETCH, **window)
+    outcome = yield from attempt(
+        "list_orders", f"{purpose}: 주문 목록을 불러오지 못했어요", page=page, page_size=FETCH, **window
+    )
     return ListOrdersOut.model_validate(outcome.result) if isinstance(outcome, Done) else None
 
 
 def number_instead() -> Flow[str | None]:
     """The list does not hold it: the number, or a person."""
-    given = yield from ask(Ask("number_instead", "order_id_or_phone", "pick.number_instead", ("order_id", "outside_order", "dont_know"), buttons=(PERSON,), prefill=False))
+    given = yield from ask(
+        Ask(
+            "number_instead",
+            "order_id_or_phone",
+            "pick.number_instead",
+            ("order_id", "outside_order", "dont_know"),
+            buttons=(PERSON,),
+            prefill=False,
+        )
+    )
     if given.slot == "order_id":
         return given.value
     yield from offer_person("w.notfound_person", "failed", "목록에 찾는 주문이 없어요")
@@ -188,27 +245,62 @@ def title_of(order: OrderSummary) -> str:
     return f"{order.first_item.name} 외 {rest}건" if rest > 0 else order.first_item.name
 
 
-def choice_of(orders: list[OrderSummary], total: int, *, offset: int, more: bool, wide: bool, filtered: bool, what: str) -> Choice:
-    options = tuple(Option(o.order_id, f"{korean_date(o.ordered_at)} {title_of(o)}", (*o.item_names, o.status_text)) for o in orders)
+def choice_of(
+    orders: list[OrderSummary], total: int, *, offset: int, more: bool, wide: bool, filtered: bool, what: str
+) -> Choice:
+    options = tuple(
+        Option(o.order_id, f"{korean_date(o.ordered_at)} {title_of(o)}", (*o.item_names, o.status_text)) for o in orders
+    )
     cards = tuple(
         Card(
             o.order_id,
             title_of(o),
             f"{korean_date(o.ordered_at)} · {o.status_text}",
-            tuple(line for line in (f"{o.first_item.option} · {o.first_item.quantity}개" if o.first_item.option else f"{o.first_item.quantity}개",) if line),
+            tuple(
+                line
+                for line in (
+                    f"{o.first_item.option} · {o.first_item.quantity}개"
+                    if o.first_item.option
+                    else f"{o.first_item.quantity}개",
+                )
+                if line
+            ),
             o.first_item.thumbnail,
         )
         for o in orders
     )
     buttons: list[Button] = []
-    template = "pick.choose_filtered" if filtered else "pick.choose_more" if offset else "pick.choose_wide" if wide else "pick.choose"
-    return Choice("order", template, options, {"total": total, "what": what}, cards, tuple(buttons), more=more, earlier=offset > 0, wider=not wide and not filtered, accepts=("order_id", "way"))
+    template = (
+        "pick.choose_filtered"
+        if filtered
+        else "pick.choose_more"
+        if offset
+        else "pick.choose_wide"
+        if wide
+        else "pick.choose"
+    )
+    return Choice(
+        "order",
+        template,
+        options,
+        {"total": total, "what": what},
+        cards,
+        tuple(buttons),
+        more=more,
+        earlier=offset > 0,
+        wider=not wide and not filtered,
+        accepts=("order_id", "way"),
+    )
 
 
 def names_match(query: str, names: tuple[str, ...]) -> bool:
     """Whether the words of a product phrase occur in one item name, spaces aside."""
     wanted = [word for word in query.replace("/", " ").split() if word]
-    return any(all(word.lower() in name.replace(" ", "").lower() for word in wanted) or query.replace(" ", "").lower() in name.replace(" ", "").lower() for name in names)
+    return any(
+        all(word.lower() in name.replace(" ", "").lower() for word in wanted)
+        or query.replace(" ", "").lower() in name.replace(" ", "").lower()
+        for name in names
+    )
 
 
 def filter_words(period: dict[str, Any] | None, product: str | None) -> str:

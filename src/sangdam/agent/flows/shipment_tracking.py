@@ -25,7 +25,12 @@ def shipment_tracking() -> Flow[None]:
             return
         case "in_transit" | "partial" if problem is not None:
             yield Say(f"track.{track.summary}", facts)
-            yield from offer_person("track.stuck_person" if problem == "stuck" else "track.problem_person", "failed", f"주문 {track.order_id}: 배송 확인이 필요해요 ({problem})", priority=1)
+            yield from offer_person(
+                "track.stuck_person" if problem == "stuck" else "track.problem_person",
+                "failed",
+                f"주문 {track.order_id}: 배송 확인이 필요해요 ({problem})",
+                priority=1,
+            )
             return
         case _:
             yield Say(f"track.{track.summary}", facts, buttons=after)
@@ -35,7 +40,16 @@ def missing(track: TrackShipmentOut, problem: str) -> Flow[None]:
     """Delivered by the record, not there: asked once where it may lie, then a person traces it."""
     template = "track.where_left" if problem == "not_received" else "track.missing_item"
     found = yield from yes(
-        YesNo("where_left", template, buttons=(Button("button.found", {"type": "affirm"}), Button("button.still_missing", {"type": "deny"}, "primary")), polarity="ok_check", verbs=("찾았", "있었", "받았"))
+        YesNo(
+            "where_left",
+            template,
+            buttons=(
+                Button("button.found", {"type": "affirm"}),
+                Button("button.still_missing", {"type": "deny"}, "primary"),
+            ),
+            polarity="ok_check",
+            verbs=("찾았", "있었", "받았"),
+        )
     )
     if found is True:
         yield Say("track.found")

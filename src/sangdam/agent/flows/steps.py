@@ -47,12 +47,21 @@ def hand_over(reason: str, summary: str, *, priority: int = 2) -> Flow[bool]:
         return True
     yield from say("handoff.closed_hours", expected_by=placed.expected_by)
     contact = yield from ask(
-        Ask("contact", "contact", "handoff.ask_contact", ("phone", "landline", "skip"), buttons=(Button("button.skip", {"type": "set", "slot": "skip", "value": True}),), prefill=False)
+        Ask(
+            "contact",
+            "contact",
+            "handoff.ask_contact",
+            ("phone", "landline", "skip"),
+            buttons=(Button("button.skip", {"type": "set", "slot": "skip", "value": True}),),
+            prefill=False,
+        )
     )
     if contact.slot == "skip":
         yield from say("handoff.no_contact")
         return True
-    recorded = yield from use("create_handoff", reason="callback", summary=summary, priority=priority, contact_phone=contact.value)
+    recorded = yield from use(
+        "create_handoff", reason="callback", summary=summary, priority=priority, contact_phone=contact.value
+    )
     match recorded:
         case Done(result):
             yield from say("handoff.callback", expected_by=CreateHandoffOut.model_validate(result).expected_by)
@@ -63,7 +72,15 @@ def hand_over(reason: str, summary: str, *, priority: int = 2) -> Flow[bool]:
 
 def offer_person(template: str, reason: str, summary: str, *, priority: int = 2, **params: Any) -> Flow[None]:
     """Asks whether a person should take it; a no ends there."""
-    wanted = yield from yes(YesNo(f"offer_person:{template}", template, params, (Button("button.yes_person", {"type": "affirm"}, "primary"), Button("button.no", {"type": "deny"})), verbs=("연결", "전달", "바꿔")))
+    wanted = yield from yes(
+        YesNo(
+            f"offer_person:{template}",
+            template,
+            params,
+            (Button("button.yes_person", {"type": "affirm"}, "primary"), Button("button.no", {"type": "deny"})),
+            verbs=("연결", "전달", "바꿔"),
+        )
+    )
     if wanted is True:
         yield from hand_over(reason, summary, priority=priority)
     else:
@@ -98,13 +115,39 @@ def attempt(tool: str, summary: str, **arguments: Any) -> Flow[Outcome | None]:
                 pass
         wording = wording_of(outcome)
         if last or wording in ("W-PERSON", "W-NOPE"):
-            yield from offer_person("w.person" if wording == "W-PERSON" else "w.nope" if wording == "W-NOPE" else "w.down_again", "failed" if wording != "W-NOPE" else "policy", summary)
+            yield from offer_person(
+                "w.person" if wording == "W-PERSON" else "w.nope" if wording == "W-NOPE" else "w.down_again",
+                "failed" if wording != "W-NOPE" else "policy",
+                summary,
+            )
             return None
-        again = yield from ask(Ask(f"retry:{tool}", "way", "w.busy" if wording == "W-BUSY" else "w.down", ("way",), buttons=(way("button.retry", "retry", primary=True), PERSON), prefill=False))
+        again = yield from ask(
+            Ask(
+                f"retry:{tool}",
+                "way",
+                "w.busy" if wording == "W-BUSY" else "w.down",
+                ("way",),
+                buttons=(way("button.retry", "retry", primary=True), PERSON),
+                prefill=False,
+            )
+        )
         if again.value != "retry":
             yield from say("person.declined")
             return None
     return None
 
 
-__all__ = ["END", "MENU", "OTHER_ORDER", "PERSON", "Given", "attempt", "feature", "hand_over", "note", "offer_person", "start", "way"]
+__all__ = [
+    "END",
+    "MENU",
+    "OTHER_ORDER",
+    "PERSON",
+    "Given",
+    "attempt",
+    "feature",
+    "hand_over",
+    "note",
+    "offer_person",
+    "start",
+    "way",
+]

@@ -3,4 +3,19 @@
 from sangdam.conversations.turns.model import Closing, Heard, Loaded, Opening, OpenTurn
 from sangdam.conversations.turns.store import called, close, due, let_go, load, open_turn, renew, skip, supersede
 
-__all__ = ["Closing", "Heard", "Loaded", "OpenTurn", "Opening", "called", "close", "due", "let_go", "load", "open_turn", "renew", "skip", "supersede"]
+__all__ = [
+    "Closing",
+    "Heard",
+    "Loaded",
+    "OpenTurn",
+    "Opening",
+    "called",
+    "close",
+    "due",
+    "let_go",
+    "load",
+    "open_turn",
+    "renew",
+    "skip",
+    "supersede",
+]

@@ -61,7 +61,9 @@ async def load(org: OrgId, tx: Transaction, session: SessionId, keyring: KeyRing
         state_rev=row["state_rev"],
         answered_seq=row["answered_seq"],
         owed_seq=row["owed_seq"],
-        memory=keyring.open(sealed, table="d_conv_sessions", column="slots_sealed", org=org, row=session) if sealed else None,
+        memory=keyring.open(sealed, table="d_conv_sessions", column="slots_sealed", org=org, row=session)
+        if sealed
+        else None,
         heard=heard,
         open_turn=_open_turn(org, json.loads(row["open_turn"]), keyring) if row["open_turn"] else None,
         last_turn_no=row["last_turn_no"] or 0,
@@ -72,17 +74,38 @@ async def load(org: OrgId, tx: Transaction, session: SessionId, keyring: KeyRing
 def _heard(org: OrgId, raw: Mapping[str, Any], keyring: KeyRing) -> Heard:
     text = raw["text"]
     if raw["sealed"]:
-        text = keyring.open(raw["sealed"], table="d_conv_messages", column="text_sealed", org=org, row=uuid.UUID(raw["id"]))
+        text = keyring.open(
+            raw["sealed"], table="d_conv_messages", column="text_sealed", org=org, row=uuid.UUID(raw["id"])
+        )
     return Heard(raw["seq"], text, raw["action"], datetime.fromisoformat(raw["at"]))
 
 
 def _open_turn(org: OrgId, raw: Mapping[str, Any], keyring: KeyRing) -> OpenTurn:
     turn = TurnId(uuid.UUID(raw["id"]))
-    results = json.loads(keyring.open(raw["results"], table="d_conv_turns", column="results_sealed", org=org, row=turn)) if raw["results"] else {}
-    return OpenTurn(turn, raw["holder"], datetime.fromisoformat(raw["lease_until"]), results, tuple(CallId(uuid.UUID(id)) for id in raw["call_ids"]), tuple(raw["trail"]))
+    results: dict[str, Any] = (
+        json.loads(keyring.open(raw["results"], table="d_conv_turns", column="results_sealed", org=org, row=turn))
+        if raw["results"]
+        else {}
+    )
+    return OpenTurn(
+        turn,
+        raw["holder"],
+        datetime.fromisoformat(raw["lease_until"]),
+        results,
+        tuple(CallId(uuid.UUID(call)) for call in raw["call_ids"]),
+        tuple(raw["trail"]),
+    )
 
 
-async def open_turn(org: OrgId, tx: Transaction, loaded: Loaded, opening: Opening, trail: Sequence[Mapping[str, Any]], *, results: str | None) -> None:
+async def open_turn(
+    org: OrgId,
+    tx: Transaction,
+    loaded: Loaded,
+    opening: Opening,
+    trail: Sequence[Mapping[str, Any]],
+    *,
+    results: str | None,
+) -> None:
     """Writes the turn down before its first tool call; from here on another process sees that somebody works on it."""
     await tx.execute(
         """
@@ -110,7 +133,16 @@ async def skip(org: OrgId, tx: Transaction, session: SessionId, seq: int) -> Non
     )  # fmt: skip
 
 
-async def called(org: OrgId, tx: Transaction, turn: TurnId, *, call: CallId, results: str, trail: Sequence[Mapping[str, Any]], lease_until: datetime) -> bool:
+async def called(
+    org: OrgId,
+    tx: Transaction,
+    turn: TurnId,
+    *,
+    call: CallId,
+    results: str,
+    trail: Sequence[Mapping[str, Any]],
+    lease_until: datetime,
+) -> bool:
     """Appends a finished call at once, so that it is never lost. False when the turn is no longer this holder's."""
     return (
         await tx.executed(
@@ -126,11 +158,21 @@ async def called(org: OrgId, tx: Transaction, turn: TurnId, *, call: CallId, res
 
 async def let_go(org: OrgId, tx: Transaction, turn: TurnId, *, now: datetime) -> None:
     """Leaves an open turn to whoever works the conversation next; its results go along."""
-    await tx.execute("update d_conv_turns set lease_until = $3 where org_id = $1 and id = $2 and status = 'open'", org, turn, now - timedelta(seconds=1))
+    await tx.execute(
+        "update d_conv_turns set lease_until = $3 where org_id = $1 and id = $2 and status = 'open'",
+        org,
+        turn,
+        now - timedelta(seconds=1),
+    )
 
 
 async def renew(org: OrgId, tx: Transaction, turns: Sequence[TurnId], *, lease_until: datetime) -> None:
-    await tx.execute("update d_conv_turns set lease_until = $3 where org_id = $1 and id = any($2) and status = 'open'", org, list(turns), lease_until)
+    await tx.execute(
+        "update d_conv_turns set lease_until = $3 where org_id = $1 and id = any($2) and status = 'open'",
+        org,
+        list(turns),
+        lease_until,
+    )
 
 
 async def close(org: OrgId, tx: Transaction, loaded: Loaded, closing: Closing, keyring: KeyRing) -> int | None:
@@ -138,8 +180,14 @@ async def close(org: OrgId, tx: Transaction, loaded: Loaded, closing: Closing, k
     opening = closing.opening
     masked = mask_text(closing.reply_text)
     message = uuid.uuid4()
-    sealed_text = keyring.seal(closing.reply_text, table="d_conv_messages", column="text_sealed", org=org, row=message) if masked != closing.reply_text else None
-    sealed_memory = keyring.seal(closing.memory, table="d_conv_sessions", column="slots_sealed", org=org, row=loaded.session)
+    sealed_text = (
+        keyring.seal(closing.reply_text, table="d_conv_messages", column="text_sealed", org=org, row=message)
+        if masked != closing.reply_text
+        else None
+    )
+    sealed_memory = keyring.seal(
+        closing.memory, table="d_conv_sessions", column="slots_sealed", org=org, row=loaded.session
+    )
     return await tx.fetchval(
         """
         with moved as (

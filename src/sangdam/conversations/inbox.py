@@ -1,0 +1,58 @@
+"""A shopper's message, stored before it is acknowledged. One short transaction; a repeat of a `client_id` changes nothing.
+
+The audit event of acceptance is written by the turn that takes the message up, so that no audit lock stands on this path.
+"""
+
+import re
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from sangdam.conversations import store
+from sangdam.conversations.model import Accepted, Refused
+from sangdam.core.clock import Clock
+from sangdam.core.ids import OrgId, SessionId
+from sangdam.core.mask import STARS, mask_text
+from sangdam.db.database import Database
+from sangdam.orgs.keyring import KeyRing
+
+_CODE = re.compile(r"(?<!\d)(?:\d[ -]?){5}\d(?!\d)")
+"""Six digits, as a one-time code is typed; hidden only while the conversation waits for one."""
+
+
+class Inbox:
+    def __init__(self, db: Database, keyring: KeyRing, clock: Clock) -> None:
+        self._db = db
+        self._keyring = keyring
+        self._clock = clock
+
+    async def accept(
+        self,
+        org: OrgId,
+        session: SessionId,
+        *,
+        client_id: str,
+        text: str | None = None,
+        action: Mapping[str, Any] | None = None,
+        label: str | None = None,
+    ) -> Accepted | Refused:
+        """Stores a text or a pressed button (`label` is what it said). Raises SangdamError(UNAVAILABLE) when nothing could be stored."""
+        said = text if text is not None else (label or "")
+        message = uuid.uuid4()
+        masked = mask_text(said)
+        sealed = self._sealed(org, message, said) if masked != said else None
+        hidden = _CODE.sub(STARS, masked)
+        as_code = (hidden, sealed or self._sealed(org, message, said)) if hidden != masked else None
+        payload = {"action": dict(action)} if action is not None else {}
+        async with self._db.org(org) as tx:
+            row = await store.accept(
+                org, tx, session, message=message, client_id=client_id, kind="text", text=masked, sealed=sealed, code_text=as_code, payload=payload, now=self._clock.now()
+            )  # fmt: skip
+        if row["status"] is None:
+            return Refused("unknown")
+        if row["seq"] is None:
+            return Refused("closed")
+        return Accepted(row["seq"], row["duplicate"])
+
+    def _sealed(self, org: OrgId, message: uuid.UUID, text: str) -> str:
+        return self._keyring.seal(text, table="d_conv_messages", column="text_sealed", org=org, row=message)

@@ -1,0 +1,66 @@
+"""Order number, name and phone that fit together: how often they did not, and the 30-minute proof when they do."""
+
+import secrets
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sangdam.conversations import store
+from sangdam.core.ids import GrantId, OrgId, SessionId
+from sangdam.db.database import Database
+from sangdam.orgs.keyring import Hasher
+
+MATCH_LIFE = timedelta(minutes=30)
+MISMATCHES = 5
+WITHIN = timedelta(minutes=30)
+
+
+@dataclass(frozen=True)
+class MatchGrant:
+    id: GrantId
+    expires_at: datetime
+    token: str | None
+
+
+class OrdererMatches:
+    def __init__(self, db: Database, hasher: Hasher) -> None:
+        self._db = db
+        self._hasher = hasher
+
+    async def locked(self, org: OrgId, session: SessionId, order_id: str, now: datetime) -> bool:
+        """Five mismatches in half an hour, by this conversation or on this order number."""
+        async with self._db.org(org) as tx:
+            here, there = await store.refused_matches(org, tx, session, order_id, now - WITHIN)
+        return here >= MISMATCHES or there >= MISMATCHES
+
+    async def record(
+        self,
+        org: OrgId,
+        session: SessionId,
+        order_id: str,
+        ip: str | None,
+        *,
+        matched: bool,
+        now: datetime,
+        with_token: bool,
+    ) -> MatchGrant | None:
+        """Writes down one try. The grant when it matched; its token is shown this once."""
+        row = uuid.uuid4()
+        token = secrets.token_urlsafe(32) if matched and with_token else None
+        async with self._db.org(org) as tx:
+            await store.insert_match(
+                org,
+                tx,
+                {
+                    "id": row,
+                    "session": session,
+                    "order_id": order_id,
+                    "status": "matched" if matched else "refused",
+                    "ip_hash": ip or "",
+                    "token_hash": self._hasher.hash("grant", org, token) if token is not None else None,
+                    "matched_at": now if matched else None,
+                    "expires_at": now + MATCH_LIFE if matched else None,
+                    "at": now,
+                },
+            )
+        return MatchGrant(GrantId(row), now + MATCH_LIFE, token) if matched else None

@@ -1,0 +1,394 @@
+"""Conversations, codes, matches and review items in the database. Each function runs inside the caller's transaction."""
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sangdam.conversations.model import NewSession
+from sangdam.core.ids import OrgId, SessionId
+from sangdam.db.database import Row, Transaction
+
+# Columns of a conversation; a constant, so that the statements built with it (noqa: S608) hold no foreign text.
+_SESSION = "id, org_id, session_code, channel, language, status, speaker, epoch, next_seq - 1 as last_seq, state_rev, started_at"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+# Sessions -------------------------------------------------------------------------------------------------------------
+
+
+async def insert_session(
+    org: OrgId, tx: Transaction, session: SessionId, code: str, new: NewSession, now: datetime
+) -> Row | None:
+    """None when the code is taken: try another."""
+    return await tx.fetchrow(
+        f"""
+        insert into d_conv_sessions (id, org_id, session_code, agent_id, agent_version, channel, language, widget_id, visitor_hash, origin, ip_hash, previous_session_id, started_at,
+          last_activity_at, created_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $13) on conflict (session_code) do nothing returning {_SESSION}
+        """,  # noqa: S608
+        session, org, code, new.agent, new.agent_version, new.channel, new.language, new.widget, new.visitor_hash, new.origin, new.ip_hash, new.previous, now,
+    )  # fmt: skip
+
+
+async def session_row(org: OrgId, tx: Transaction, session: SessionId) -> Row | None:
+    return await tx.fetchrow(f"select {_SESSION} from d_conv_sessions where org_id = $1 and id = $2", org, session)  # noqa: S608
+
+
+async def set_resume(org: OrgId, tx: Transaction, session: SessionId, token_hash: str, expires_at: datetime) -> None:
+    await tx.execute(
+        "update d_conv_sessions set resume_hash = $3, resume_expires_at = $4 where org_id = $1 and id = $2",
+        org,
+        session,
+        token_hash,
+        expires_at,
+    )
+
+
+async def resumable(org: OrgId, tx: Transaction, session: SessionId, now: datetime) -> Row | None:
+    return await tx.fetchrow(
+        f"select {_SESSION} from d_conv_sessions where org_id = $1 and id = $2 and resume_expires_at > $3",  # noqa: S608
+        org,
+        session,
+        now,
+    )
+
+
+async def by_resume(tx: Transaction, token_hash: str) -> tuple[OrgId, SessionId] | None:
+    """In a system transaction: identifiers only."""
+    row = await tx.fetchrow("select org_id, session_id from sys_org_by_resume($1)", token_hash)
+    return (OrgId(row["org_id"]), SessionId(row["session_id"])) if row is not None else None
+
+
+async def close_session(org: OrgId, tx: Transaction, session: SessionId, *, outcome: str, now: datetime) -> bool:
+    return (
+        await tx.executed(
+            """
+            update d_conv_sessions set status = 'closed', speaker = 'nobody', outcome = coalesce(outcome, $3), closed_at = $4, answered_seq = owed_seq, owed_since = null
+            where org_id = $1 and id = $2 and status <> 'closed'
+            """,
+            org, session, outcome, now,
+        )
+        == 1
+    )  # fmt: skip
+
+
+async def set_waiting_person(org: OrgId, tx: Transaction, session: SessionId) -> None:
+    await tx.execute(
+        "update d_conv_sessions set status = 'waiting_person' where org_id = $1 and id = $2 and status in ('open', 'closing')",
+        org,
+        session,
+    )
+
+
+async def idle(tx: Transaction, before: datetime, limit: int) -> list[tuple[OrgId, SessionId]]:
+    rows = await tx.fetch("select org_id, session_id from sys_idle_sessions($1, $2)", before, limit)
+    return [(OrgId(row["org_id"]), SessionId(row["session_id"])) for row in rows]
+
+
+# Messages -------------------------------------------------------------------------------------------------------------
+
+
+async def accept(
+    org: OrgId, tx: Transaction, session: SessionId, *, message: uuid.UUID, client_id: str, kind: str, text: str, sealed: str | None, code_text: tuple[str, str] | None,
+    payload: Mapping[str, Any], now: datetime,
+) -> Row:  # fmt: skip
+    """One statement: seen before, closed, or stored as the next `seq` with its turn owed and its watchers woken.
+
+    `code_text` (mask, sealed original) replaces text and seal when the open question waits for a one-time code: a code is not
+    kept readable. Columns: `seq` (null when refused), `duplicate`, `status` (null when unknown).
+    """
+    masked, masked_seal = code_text if code_text is not None else (None, None)
+    row = await tx.fetchrow(
+        """
+        with locked as (
+          select id, next_seq, status, speaker, bot_context #>> '{expected,kind}' as expected from d_conv_sessions where org_id = $1 and id = $2 for update
+        ), seen as (
+          select seq from d_conv_messages where session_id = $2 and client_id = $4 and org_id = $1
+        ), said as (
+          insert into d_conv_messages (id, org_id, session_id, seq, sender, kind, text, text_sealed, pii, payload, client_id, created_at)
+          select $3, $1, $2, l.next_seq, 'shopper', $5,
+            case when l.expected = 'otp' then coalesce($9, $6) else $6 end, case when l.expected = 'otp' then coalesce($10, $7) else $7 end,
+            case when l.expected = 'otp' then coalesce($10, $7) else $7 end is not null, $8::text::jsonb, $4, $11
+          from locked l where l.status <> 'closed' and not exists (select from seen)
+          returning seq
+        ), moved as (
+          update d_conv_sessions s set next_seq = s.next_seq + 1, last_activity_at = $11,
+            owed_seq = case when s.speaker = 'bot' then said.seq else s.owed_seq end,
+            owed_since = case when s.speaker = 'bot' then coalesce(s.owed_since, $11) else s.owed_since end
+          from said where s.org_id = $1 and s.id = $2
+          returning pg_notify('conversation', $1::text || ':' || $2::text), case when s.speaker = 'bot' then pg_notify('owed', $1::text || ':' || $2::text) end
+        )
+        select coalesce((select seq from said), (select seq from seen)) as seq, exists (select from seen) as duplicate, (select status from locked) as status,
+          (select count(*) from moved) as moved
+        """,
+        org, session, message, client_id, kind, text, sealed, _json(payload), masked, masked_seal, now,
+    )  # fmt: skip
+    if row is None:
+        raise RuntimeError("a statement without a row")
+    return row
+
+
+async def append(
+    org: OrgId, tx: Transaction, session: SessionId, *, message: uuid.UUID, sender: str, kind: str, text: str, sealed: str | None, payload: Mapping[str, Any], now: datetime,
+    operator: uuid.UUID | None = None,
+) -> int | None:  # fmt: skip
+    """A message that owes no answer. None when there is no such conversation."""
+    return await tx.fetchval(
+        """
+        with moved as (
+          update d_conv_sessions set next_seq = next_seq + 1, last_activity_at = $10 where org_id = $1 and id = $2 returning next_seq - 1 as seq
+        ), said as (
+          insert into d_conv_messages (id, org_id, session_id, seq, sender, kind, text, text_sealed, pii, payload, operator_id, created_at)
+          select $3, $1, $2, seq, $4, $5, $6, $7, $7 is not null, $8::text::jsonb, $9, $10 from moved returning seq
+        )
+        select said.seq from said, (select pg_notify('conversation', $1::text || ':' || $2::text)) n
+        """,
+        org, session, message, sender, kind, text, sealed, _json(payload), operator, now,
+    )  # fmt: skip
+
+
+async def messages_after(org: OrgId, tx: Transaction, session: SessionId, seq: int, limit: int) -> list[Row]:
+    return await tx.fetch(
+        """
+        select id, seq, sender, kind, text, text_sealed, payload, client_id, turn_id, created_at from d_conv_messages
+        where org_id = $1 and session_id = $2 and seq > $3 order by seq limit $4
+        """,
+        org, session, seq, limit,
+    )  # fmt: skip
+
+
+async def advanced(tx: Transaction, sessions: Sequence[SessionId], seen: Sequence[int]) -> list[SessionId]:
+    """Of the conversations watched here, those with more messages than were sent (system transaction, identifiers only)."""
+    rows = await tx.fetch(
+        "select session_id from sys_advanced_sessions($1::uuid[], $2::bigint[])", list(sessions), list(seen)
+    )
+    return [SessionId(row["session_id"]) for row in rows]
+
+
+# One-time codes -------------------------------------------------------------------------------------------------------
+
+
+async def replace_codes(org: OrgId, tx: Transaction, session: SessionId) -> None:
+    await tx.execute(
+        "update h_auth_otp_verifications set status = 'replaced' where org_id = $1 and session_id = $2 and status = 'sent'",
+        org,
+        session,
+    )
+
+
+async def insert_code(org: OrgId, tx: Transaction, row: Mapping[str, Any]) -> None:
+    await tx.execute(
+        """
+        insert into h_auth_otp_verifications (id, org_id, session_id, purpose, phone_hash, phone_masked, phone, code_hash, status, sent_at, expires_at, ip_hash, created_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, 'sent', $9, $10, $11, $9)
+        """,
+        row["id"], org, row["session"], row["purpose"], row["phone_hash"], row["phone_masked"], row["phone"], row["code_hash"], row["sent_at"], row["expires_at"], row["ip_hash"],
+    )  # fmt: skip
+
+
+async def code_sent(org: OrgId, tx: Transaction, code: uuid.UUID, provider_message_id: str | None) -> None:
+    await tx.execute(
+        "update h_auth_otp_verifications set provider_message_id = $3 where org_id = $1 and id = $2",
+        org,
+        code,
+        provider_message_id,
+    )
+
+
+async def code_failed(org: OrgId, tx: Transaction, code: uuid.UUID) -> None:
+    await tx.execute(
+        "update h_auth_otp_verifications set status = 'send_failed' where org_id = $1 and id = $2 and status = 'sent'",
+        org,
+        code,
+    )
+
+
+async def last_code(org: OrgId, tx: Transaction, session: SessionId, code: uuid.UUID | None) -> Row | None:
+    """The named code of this conversation, locked; the latest one when none is named."""
+    return await tx.fetchrow(
+        """
+        select id, purpose, phone, phone_masked, code_hash, attempts, max_attempts, status, sent_at, expires_at from h_auth_otp_verifications
+        where org_id = $1 and session_id = $2 and ($3::uuid is null or id = $3) and status <> 'send_failed' order by sent_at desc limit 1 for update
+        """,
+        org, session, code,
+    )  # fmt: skip
+
+
+async def last_sent(org: OrgId, tx: Transaction, session: SessionId, phone_hash: str) -> datetime | None:
+    """When a code last went to this phone or out of this conversation."""
+    return await tx.fetchval(
+        "select max(sent_at) from h_auth_otp_verifications where org_id = $1 and (session_id = $2 or phone_hash = $3) and status <> 'send_failed'",
+        org,
+        session,
+        phone_hash,
+    )
+
+
+async def codes_since(org: OrgId, tx: Transaction, session: SessionId, since: datetime) -> int:
+    return int(
+        await tx.fetchval(
+            "select count(*) from h_auth_otp_verifications where org_id = $1 and session_id = $2 and sent_at > $3",
+            org,
+            session,
+            since,
+        )
+    )
+
+
+async def locked_since(
+    org: OrgId, tx: Transaction, session: SessionId, phone_hash: str | None, since: datetime
+) -> bool:
+    """Whether five wrong codes have locked this phone or conversation since then (the moment of the last try is `verified_at`)."""
+    return bool(
+        await tx.fetchval(
+            """
+            select exists (select from h_auth_otp_verifications
+              where org_id = $1 and status = 'locked' and verified_at > $4 and (session_id = $2 or phone_hash = $3))
+            """,
+            org, session, phone_hash, since,
+        )
+    )  # fmt: skip
+
+
+async def wrong_code(org: OrgId, tx: Transaction, code: uuid.UUID, now: datetime) -> int:
+    """Counts a wrong try, locks at the last; the number of tries so far."""
+    return int(
+        await tx.fetchval(
+            """
+            update h_auth_otp_verifications set attempts = attempts + 1, status = case when attempts + 1 >= max_attempts then 'locked' else status end,
+              verified_at = case when attempts + 1 >= max_attempts then $3 else verified_at end
+            where org_id = $1 and id = $2 returning attempts
+            """,
+            org, code, now,
+        )
+    )  # fmt: skip
+
+
+async def right_code(
+    org: OrgId, tx: Transaction, code: uuid.UUID, *, now: datetime, grant_expires_at: datetime, token_hash: str | None
+) -> None:
+    await tx.execute(
+        "update h_auth_otp_verifications set status = 'verified', verified_at = $3, grant_expires_at = $4, token_hash = $5 where org_id = $1 and id = $2",
+        org, code, now, grant_expires_at, token_hash,
+    )  # fmt: skip
+
+
+async def code_expired(org: OrgId, tx: Transaction, code: uuid.UUID) -> None:
+    await tx.execute(
+        "update h_auth_otp_verifications set status = 'expired' where org_id = $1 and id = $2 and status = 'sent'",
+        org,
+        code,
+    )
+
+
+async def live_codes(
+    org: OrgId, tx: Transaction, session: SessionId, now: datetime, token_hash: str | None
+) -> list[Row]:
+    """Verified codes whose grant still holds; of one token when its hash is given."""
+    return await tx.fetch(
+        """
+        select id, purpose, phone, grant_expires_at from h_auth_otp_verifications
+        where org_id = $1 and session_id = $2 and status = 'verified' and grant_expires_at > $3 and ($4::text is null or token_hash = $4) order by grant_expires_at desc limit 5
+        """,
+        org, session, now, token_hash,
+    )  # fmt: skip
+
+
+# Orderer matches --------------------------------------------------------------------------------------------------------
+
+
+async def refused_matches(
+    org: OrgId, tx: Transaction, session: SessionId, order_id: str, since: datetime
+) -> tuple[int, int]:
+    """Mismatches since then: of this conversation, and of this order number."""
+    row = await tx.fetchrow(
+        """
+        select count(*) filter (where session_id = $2) as here, count(*) filter (where order_id = $3) as there from h_auth_orderer_matches
+        where org_id = $1 and status = 'refused' and created_at > $4 and (session_id = $2 or order_id = $3)
+        """,
+        org, session, order_id, since,
+    )  # fmt: skip
+    return (row["here"], row["there"]) if row is not None else (0, 0)
+
+
+async def insert_match(org: OrgId, tx: Transaction, row: Mapping[str, Any]) -> None:
+    await tx.execute(
+        """
+        insert into h_auth_orderer_matches (id, org_id, session_id, order_id, status, attempts, ip_hash, token_hash, matched_at, expires_at, created_at)
+        values ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9, $10)
+        """,
+        row["id"], org, row["session"], row["order_id"], row["status"], row["ip_hash"], row["token_hash"], row["matched_at"], row["expires_at"], row["at"],
+    )  # fmt: skip
+
+
+async def live_matches(
+    org: OrgId, tx: Transaction, session: SessionId, now: datetime, token_hash: str | None
+) -> list[Row]:
+    return await tx.fetch(
+        """
+        select id, order_id, expires_at from h_auth_orderer_matches
+        where org_id = $1 and session_id = $2 and status = 'matched' and expires_at > $3 and ($4::text is null or token_hash = $4) order by expires_at desc limit 5
+        """,
+        org, session, now, token_hash,
+    )  # fmt: skip
+
+
+# Review queue -----------------------------------------------------------------------------------------------------------
+
+
+async def open_item(org: OrgId, tx: Transaction, row: Mapping[str, Any]) -> Row:
+    """Inserts, or finds the open item with the same key. Columns: `id`, `existing`, `position`."""
+    found = await tx.fetchrow(
+        """
+        with made as (
+          insert into e_ops_review_queue_items (id, org_id, session_id, turn_id, kind, title, summary, contact, contact_masked, priority, due_at, dedupe_key, bot_context, opened_at, created_at)
+          values ($1, $2, $3, $4, $5, $6, $7::text::jsonb, $8, $9, $10, $11, $12, $13::text::jsonb, $14, $14)
+          on conflict (org_id, dedupe_key) where status in ('open', 'claimed', 'waiting')
+          do update set priority = least(e_ops_review_queue_items.priority, excluded.priority), contact = coalesce(excluded.contact, e_ops_review_queue_items.contact),
+            contact_masked = coalesce(excluded.contact_masked, e_ops_review_queue_items.contact_masked)
+          returning id, priority, opened_at, xmax <> 0 as existing
+        )
+        select m.id, m.existing, 1 + (select count(*) from e_ops_review_queue_items q where q.org_id = $2 and q.status = 'open' and q.kind in ('handoff', 'callback') and q.id <> m.id
+          and (q.priority, q.opened_at) < (m.priority, m.opened_at)) as position from made m
+        """,
+        row["id"], org, row["session"], row["turn"], row["kind"], row["title"], _json(row["summary"]), row["contact"], row["contact_masked"], row["priority"], row["due_at"],
+        row["dedupe_key"], _json(row["bot_context"]), row["at"],
+    )  # fmt: skip
+    if found is None:
+        raise RuntimeError("a statement without a row")
+    return found
+
+
+async def items(org: OrgId, tx: Transaction, *, limit: int) -> list[Row]:
+    return await tx.fetch(
+        """
+        select id, session_id, kind, title, summary, contact_masked, priority, status, assignee, due_at, opened_at from e_ops_review_queue_items
+        where org_id = $1 and status in ('open', 'claimed', 'waiting') order by priority, opened_at limit $2
+        """,
+        org, limit,
+    )  # fmt: skip
+
+
+# Retention --------------------------------------------------------------------------------------------------------------
+
+
+async def purge_day(org: OrgId, tx: Transaction, before: datetime, limit: int) -> int:
+    """Codes and matches older than a day; up to `limit` of each."""
+    codes = await tx.executed(
+        "delete from h_auth_otp_verifications where id in (select id from h_auth_otp_verifications where org_id = $1 and created_at < $2 limit $3)",
+        org,
+        before,
+        limit,
+    )
+    matches = await tx.executed(
+        "delete from h_auth_orderer_matches where id in (select id from h_auth_orderer_matches where org_id = $1 and created_at < $2 limit $3)",
+        org,
+        before,
+        limit,
+    )
+    return codes + matches
