@@ -15,7 +15,7 @@ from sangdam.core.phone import Phone
 from sangdam.db import Database
 from sangdam.orgs import Hasher, KeyRing
 from sangdam.tools import Gate, Registry
-from sangdam.tools.arguments import OrderIdArg, PhoneArg
+from sangdam.tools.fields import OrderIdArg, PhoneArg
 from sangdam.tools.model import (
     Assurance,
     Call,

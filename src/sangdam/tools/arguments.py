@@ -8,14 +8,12 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from typing import Annotated, Any, cast
+from typing import Any, cast
 
-from pydantic import AfterValidator, BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from sangdam.core.ids import OrgId
 from sangdam.core.mask import mask_text
-from sangdam.core.phone import parse_phone
 from sangdam.db.chain import canonical
 from sangdam.orgs.keyring import Hasher
 from sangdam.tools.model import Assurance, Caller, CallerKind, Invalid, Tool
@@ -25,45 +23,6 @@ IDEMPOTENCY_KEY = "idempotency_key"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 _KEY = re.compile(r"[\x21-\x7e]{8,128}")
 _MAX_DEPTH = 8
-_ORDER_ID = re.compile(r"(\d{4})(\d{2})(\d{2})-\d{7}")
-
-
-def _phone(text: str) -> str:
-    phone = parse_phone(text)
-    if phone is None:
-        raise ValueError("not a Korean phone number")
-    return phone.digits
-
-
-def _mobile(text: str) -> str:
-    phone = parse_phone(text)
-    if phone is None or not phone.is_mobile:
-        raise ValueError("not a Korean mobile number")
-    return phone.digits
-
-
-def _order_id(text: str) -> str:
-    if order_day(text) is None:
-        raise ValueError("not an order number")
-    return text
-
-
-PhoneArg = Annotated[str, AfterValidator(_phone)]
-"""Any spelling in, national digits out (`01012345678`)."""
-MobileArg = Annotated[str, AfterValidator(_mobile)]
-OrderIdArg = Annotated[str, AfterValidator(_order_id)]
-"""`YYYYMMDD-NNNNNNN` with a valid date."""
-
-
-def order_day(order_id: str) -> date | None:
-    """The day an order number names; None when it is no order number."""
-    match = _ORDER_ID.fullmatch(order_id)
-    if match is None:
-        return None
-    try:
-        return date(int(match[1]), int(match[2]), int(match[3]))
-    except ValueError:
-        return None
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,15 @@ def identify(
         if unfit is None:
             return grant
         reasons.add(unfit)
-    reason: Reason = next(filter(reasons.__contains__, _TELLING), "missing")
+    reason = _nearest(reasons)
     return Refused(NeedsVerification(needed, tool.purpose, reason), 2, f"grant:{reason}")
+
+
+def _nearest(reasons: set[Reason]) -> Reason:
+    for reason in _TELLING:
+        if reason in reasons:
+            return reason
+    return "missing"
 
 
 def _permission_missing(caller: Caller, tool: Tool) -> str | None:

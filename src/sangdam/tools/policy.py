@@ -8,8 +8,8 @@ from typing import Any
 
 from sangdam.core.clock import kst_date
 from sangdam.orgs.hours import Hours, is_open
-from sangdam.tools.arguments import order_day
 from sangdam.tools.breaker import Breaker, Closed, Open, Probe
+from sangdam.tools.fields import order_day
 from sangdam.tools.model import Caller, CallerKind, Conditions, Denied, MaskingRules, Refusal, Tool
 
 
