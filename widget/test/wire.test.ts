@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { answer, options, toggle } from "../src/chat/choice";
+import { answer, marks, options, toggle } from "../src/chat/choice";
 import { pieces } from "../src/chat/text";
 import { day, time } from "../src/chat/time";
 import { https, parseFrame, readFrame, type Message } from "../src/chat/wire";
@@ -92,6 +92,11 @@ describe("several choices", () => {
     expect(options(messageOf({ quick_replies: [item("1", "셔츠")] }))).toEqual([]);
   });
 
+  it("leave the button that names none of the entries alone", () => {
+    const none = { label: "여기 없어요", action: { type: "choose", id: null } };
+    expect(options(messageOf({ choice_mode: "multi", quick_replies: [item("1", "셔츠"), none] }))).toHaveLength(1);
+  });
+
   it("keep to the limits on both sides", () => {
     expect(answer(asked, [])).toBeNull();
     expect(answer(asked, ["1"])).not.toBeNull();
@@ -106,6 +111,20 @@ describe("several choices", () => {
     const sent = answer(asked, ["2", "1"]);
     expect(sent?.label).toBe("셔츠, 바지");
     expect(JSON.parse(JSON.stringify(sent?.action))).toEqual({ type: "choose_many", list: "items", ids: ["1", "2"] });
+  });
+});
+
+describe("a rating", () => {
+  const rate = (n: number) => ({ label: `${n}점`, action: { type: "rate", score: n } });
+
+  it("runs from low to high in whatever order it came, beside other buttons", () => {
+    const asked = messageOf({ quick_replies: [5, 4, 3, 2, 1].map(rate).concat([{ label: "건너뛰기" } as never]) });
+    expect(marks(asked).map((r) => r.label)).toEqual(["1점", "2점", "3점", "4점", "5점"]);
+  });
+
+  it("is not made of other buttons", () => {
+    expect(marks(messageOf({ quick_replies: [1, 2, 3].map(rate) }))).toEqual([]);
+    expect(marks(messageOf({ quick_replies: [{ label: "1점" }] }))).toEqual([]);
   });
 });
 

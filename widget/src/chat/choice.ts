@@ -1,5 +1,5 @@
 /** Several answers to one question: which entries can be ticked, and what the confirm button sends. */
-import type { Action, Message } from "./wire";
+import type { Action, Message, QuickReply } from "./wire";
 
 export interface Option {
   readonly id: string;
@@ -7,9 +7,9 @@ export interface Option {
   readonly action: Action;
 }
 
-const pickable = (action: Action | null): action is Action => action?.type === "choose" && action.id !== undefined;
+const pickable = (action: Action | null): action is Action => action?.type === "choose" && action.id != null;
 
-/** The entries of a multi choice; buttons that are not a choice (all, none, stop) stay plain buttons. */
+/** The entries of a multi choice; buttons that name no entry (all, none, stop) stay plain buttons. */
 export function options(m: Message): readonly Option[] {
   if (!m.multi) return [];
   return [...m.cards.map((c) => ({ label: c.title, action: c.action })), ...m.replies].flatMap(({ label, action }) =>
@@ -35,4 +35,10 @@ export function answer(
     label: picked.map((o) => o.label).join(", "),
     action: { ...first.action, type: "choose_many", id: undefined, ids: picked.map((o) => o.action.id) },
   };
+}
+
+/** The five marks of a rating from low to high, in whatever order they came; none when this is not a rating. */
+export function marks(m: Message): readonly QuickReply[] {
+  const rated = m.replies.filter((r) => r.action?.type === "rate");
+  return rated.length === 5 ? rated.sort((a, b) => Number(a.action?.score) - Number(b.action?.score)) : [];
 }

@@ -126,6 +126,7 @@ export function desk(at: Seat, keep: Keeper) {
     },
     lost: () => tell({ type: "lost" }),
     state(state, reason = "") {
+      if (state === view.link && reason === view.reason) return;
       show({ link: state, reason, slow: false });
       clearTimeout(late);
       if (state === "connecting") late = window.setTimeout(() => show({ slow: true }), SLOW_AFTER);

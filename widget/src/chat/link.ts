@@ -249,11 +249,11 @@ export function link(place: Place, keep: Keeper, ends: Ends) {
     if (next.kind === "refused" || next.kind === "elsewhere") return stop(next.kind);
     if (next.kind === "ticket") ticket = null;
     if (next.kind === "conversation") forgetConversation();
+    if (!polling) ends.state("connecting");
     if (code === 1006 && !reached && ++blocked > 1 && navigator.onLine) {
       if (!polling) void poll((polling = {}));
       return later(SOCKET_AGAIN_AFTER);
     }
-    if (!polling) ends.state("connecting");
     later(next.wait);
   }
 
@@ -265,7 +265,12 @@ export function link(place: Place, keep: Keeper, ends: Ends) {
       const { got, no } =
         "status" in held
           ? { no: held }
-          : await call(`/api/widget/messages?after=${last}&wait=${wait}`, held.ticket, null, (POLL_WAIT_S + 10) * 1000);
+          : await call(
+              `/api/widget/messages?after=${last}&wait=${wait}`,
+              held.ticket,
+              null,
+              wait * 1000 + ANSWER_WITHIN,
+            );
       if (polling !== mine) return;
       if (got) {
         misses = failures = 0;

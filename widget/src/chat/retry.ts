@@ -7,9 +7,9 @@ export type Next =
   | { readonly kind: "elsewhere" }
   | { readonly kind: "refused" };
 
-/** 0.2–2 s at first; from the fourth failure in a row the window doubles up to 15 s. */
+/** 0.2–2 s at first; from the fourth failure in a row the window doubles up to 8 s. */
 export function backoff(failures: number, random: number): number {
-  const top = failures < 4 ? 2000 : Math.min(15_000, 2000 * 2 ** (failures - 3));
+  const top = failures < 4 ? 2000 : Math.min(8000, 2000 * 2 ** (failures - 3));
   return Math.round(200 + random * (top - 200));
 }
 

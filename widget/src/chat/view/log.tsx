@@ -1,6 +1,6 @@
 /** The transcript: days, bubbles, cards, buttons. Only finished messages are announced; hints are drawn outside the log. */
 import { Component, Fragment, h } from "preact";
-import { answer, options, toggle } from "../choice";
+import { answer, marks, options, toggle } from "../choice";
 import type { Desk, View } from "../desk";
 import { counted, wordsOf, type Language } from "../strings";
 import { pieces } from "../text";
@@ -58,8 +58,8 @@ class Answers extends Component<{ desk: Desk; m: Message; language: Language }, 
     const words = wordsOf(language);
     const choices = options(m);
     const ready = answer(m, chosen);
-    const isScore = m.kind === "csat" && m.replies.length === 5 && m.replies.every((r) => /\d/.test(r.label));
-    const plain = m.replies.filter((r) => !choices.some((o) => o.action === r.action));
+    const scores = marks(m);
+    const plain = m.replies.filter((r) => !scores.includes(r) && !choices.some((o) => o.action === r.action));
     return (
       <div class="answers" role="group" aria-label={words.choices}>
         {choices.length > 0 && (
@@ -84,17 +84,37 @@ class Answers extends Component<{ desk: Desk; m: Message; language: Language }, 
             })}
           </div>
         )}
+        {scores.length > 0 && (
+          <>
+            <div class="chips scores">
+              {scores.map((r) => (
+                <button
+                  type="button"
+                  class="chip"
+                  data-testid="quick-reply"
+                  aria-label={r.label}
+                  onClick={() => desk.press(m, r.label, r.action)}
+                >
+                  {String(r.action?.score)}
+                </button>
+              ))}
+            </div>
+            <div class="score-ends" aria-hidden="true">
+              <span>{words.scoreLow}</span>
+              <span>{words.scoreHigh}</span>
+            </div>
+          </>
+        )}
         {plain.length > 0 && (
-          <div class={isScore ? "chips scores" : "chips"}>
+          <div class="chips">
             {plain.map((r) => (
               <button
                 type="button"
                 class={r.primary ? "chip primary" : "chip"}
                 data-testid="quick-reply"
-                aria-label={isScore ? counted(words.score, r.label.replace(/\D/g, "")) : undefined}
                 onClick={() => desk.press(m, r.label, r.action)}
               >
-                {isScore ? r.label.replace(/\D/g, "") : r.label}
+                {r.label}
               </button>
             ))}
           </div>
@@ -109,12 +129,6 @@ class Answers extends Component<{ desk: Desk; m: Message; language: Language }, 
           >
             {chosen.length ? counted(words.confirm, chosen.length) : words.pick}
           </button>
-        )}
-        {isScore && (
-          <div class="score-ends" aria-hidden="true">
-            <span>{words.scoreLow}</span>
-            <span>{words.scoreHigh}</span>
-          </div>
         )}
       </div>
     );
