@@ -7,7 +7,7 @@ returns work: `action` is the one thing to obey, it looks at the mood as well.
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from importlib import resources
@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from sangdam.nlu.clauses import split_clauses
+from sangdam.nlu.clauses import finished, sentences, split_clauses
 from sangdam.nlu.ngrams import features, plain
 
 
@@ -113,12 +113,17 @@ class IntentReading:
         return self.candidates[0].probability - self.candidates[1].probability
 
     @property
+    def sure(self) -> bool:
+        """Certain enough to act on, whatever the intent."""
+        return self.top.probability >= ACT_AT and self.margin >= ACT_MARGIN
+
+    @property
     def action(self) -> Action:
         """The thresholds of dialogue.md §2 step 5; a question about the rule never starts a writing flow."""
         top = self.top
         if top.probability < ASK_AT:
             return Action.KNOWLEDGE
-        if top.probability < ACT_AT or self.margin < ACT_MARGIN:
+        if not self.sure:
             return Action.NONE if self._leans_to_talk() else Action.ASK
         if top.intent in TALK:
             return Action.NONE
@@ -225,20 +230,35 @@ def _rule_for(text: str) -> _Rule | None:
 def read_intents(text: str, model: IntentModel) -> tuple[IntentReading, ...]:
     """One reading per request of a message, in the order written; a single reading of the whole when clauses agree.
 
-    Greetings and thanks around a request are dropped. Of a long story without a sure clause the last sentence is read.
+    Greetings and thanks around a request are dropped. Of a long story without a sure reading as a whole, the last
+    sentence that is sure speaks: requests come at the end.
     """
     whole = model.classify(text)
     clauses = split_clauses(text)
     if len(clauses) == 1:
-        return (whole,)
-    readings = tuple(model.classify(clause) for clause in clauses)
-    requests = tuple(_merged(reading for reading in readings if reading.action in (Action.ACT, Action.KNOWLEDGE)
-                             and reading.top.intent not in TALK and reading.top.probability >= ASK_AT))
+        return (_of_story(whole, model),)
+    readings = (replace(model.classify(finished(clause)), text=clause) for clause in clauses)
+    requests = tuple(
+        _merged(each for each in readings if each.top.intent not in TALK and each.top.probability >= ASK_AT)
+    )
     if not requests:
-        return (whole,)
-    if len(requests) == 1 and (requests[0].top.intent is whole.top.intent and whole.top.probability >= ACT_AT):
-        return (whole,)
+        return (_of_story(whole, model),)
+    if len(requests) == 1 and (requests[0].top.intent is whole.top.intent or whole.sure):
+        return (whole,) if whole.top.intent not in TALK else requests
     return requests
+
+
+def _of_story(whole: IntentReading, model: IntentModel) -> IntentReading:
+    if whole.sure and whole.top.intent not in TALK:
+        return whole
+    parts = sentences(whole.text)
+    if len(parts) == 1:
+        return whole
+    for part in reversed(parts):
+        reading = model.classify(part)
+        if reading.sure and reading.top.intent not in TALK:
+            return replace(reading, text=whole.text)
+    return whole
 
 
 def _merged(readings: Iterator[IntentReading]) -> Iterator[IntentReading]:
