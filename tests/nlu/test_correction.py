@@ -25,7 +25,7 @@ def test_a_correction_names_what_is_old_and_what_is_new(said: str, marker: str, 
     assert got == new
 
 
-@pytest.mark.parametrize("said", ["아니 택배가 왜 안 와요", "아니요", "아니", "네", "배송 언제 와요", "언제 다시 들어와요?", "다시 말해주세요", "다시 보내주세요", "아니 근데 언제 와요?", "린넨 셔츠 재고 있나요", "20260314-0000127", "반품하고 싶어요", "ㄴㄴ", "아니요 괜찮아요", "아니 상담원 바꿔요", "배송지 바꿔주세요"])
+@pytest.mark.parametrize("said", ["아니 택배가 왜 안 와요", "아니요", "아니", "네", "배송 언제 와요", "언제 다시 들어와요?", "다시 말해주세요", "다시 보내주세요", "아니 근데 언제 와요?", "린넨 셔츠 재고 있나요", "20260314-0000127", "반품하고 싶어요", "ㄴㄴ", "아니요 괜찮아요", "아니 상담원 바꿔요", "배송지 바꿔주세요", "기계 말고 진짜 상담사요", "나 대신 주문 좀 해줘요", "아무것도 아니에요", "이거 사기 아니에요?", "사람 놀리는 것도 아니고 언제 보내는데요", "앗 감사합니다", "다름이 아니라 주문한 물건이 안 와서요"])
 def test_other_messages_correct_nothing(said: str) -> None:
     assert read_correction(normalise(said)) is None
 

@@ -1,11 +1,26 @@
 """Folding: what is repaired, what is left, that twice is once, and that spans lead back to what was typed."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sangdam.nlu import normalise
+from sangdam.nlu import (
+    Option,
+    abuse_level,
+    find_slots,
+    normalise,
+    product_phrase,
+    read_choice,
+    read_correction,
+    read_global,
+    read_multi_choice,
+    read_yes_no,
+)  # fmt: skip
 from sangdam.nlu.jamo import compose, contains_like, decompose, from_qwerty, has_final, likeness
+
+OPTIONS = (Option(1, "20260315-0000127", "3월 15일 린넨 셔츠"), Option(2, "20260314-0000019", "3월 14일 코튼 팬츠"))
 
 
 @pytest.mark.parametrize(
@@ -119,3 +134,27 @@ def test_words_that_sound_the_same_are_alike() -> None:
 @pytest.mark.parametrize(("typed", "meant"), [("qothd", "배송"), ("ghksqnf", "환불"), ("dkssud", "안녕"), ("hello", None), ("ok", None), ("XL", None), ("배송", None)])
 def test_korean_typed_on_an_english_keyboard_is_recovered(typed: str, meant: str | None) -> None:
     assert from_qwerty(typed) == meant
+
+
+@pytest.mark.parametrize("piece", ["이요-", "취소 ", "해요", "오 오할게요", ". . ", "1 ", "테헤란로", "전부 ", "네아니", "010-", "20260314 ", "왜", "ㅇㄴ", "하나 줘 "])
+def test_a_message_made_to_be_slow_is_read_in_time(piece: str) -> None:
+    """Nested repeats in a pattern would take hours here; the bound is a hundred times what is measured."""
+    from time import perf_counter
+
+    for length in (40, 60, 2000):
+        start = perf_counter()
+        read_all((piece * length)[:length] + "뷁")
+        assert perf_counter() - start < 5
+
+
+def read_all(said: str) -> None:
+    normal = normalise(said)
+    kinds = frozenset({"otp", "orderer_name", "address_query", "address_detail", "csat_score", "lead_days", "option"})
+    find_slots(normal, now=datetime(2026, 3, 16, tzinfo=UTC), awaiting=kinds)
+    read_global(normal)
+    read_yes_no(normal, verbs=("바꿔", "취소"), strict=True, cancel_question=True)
+    read_choice(normal, OPTIONS)
+    read_multi_choice(normal, OPTIONS)
+    read_correction(normal)
+    product_phrase(normal)
+    abuse_level(normal)

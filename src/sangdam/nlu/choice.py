@@ -72,7 +72,7 @@ _WORD = re.compile(
     rf"(?:네|넵|음|아|그럼|저|제일|그|목록){{0,6}}(?P<from>위에서|밑에서|아래에서|뒤에서|끝에서|아래서|밑서)?(?:(?P<w>첫|두|둘|세|셋|네|넷|다섯|여섯|일곱|여덟|아홉)(?:번|벗|버)?(?:째|쨰|재|제|쩨|찌)|(?P<h>일|이|삼|사|오|육|칠|팔|구)번(?:째|쨰)?){_PICK}{_Y}"
 )
 _EDGE = re.compile(
-    rf"(?:네|넵|음|아|그럼|저|그){{0,6}}(?P<first>처음|젤위|제일위|맨위|제일처음|맨처음|맨앞|첫거|첫|가장위|위에?|위쪽|윗|위엣|제일먼저|first|topone|thefirst(?:one)?)?(?P<last>마지막|맨아래|맨밑|제일아래|제일밑|맨끝|젤밑|젤아래|맨마지막|가장아래|아래에?|아래쪽|밑에?|끝|last|lastone|thelast(?:one)?|bottom)?(?P<mid>가운데|중간|middle)?(?:에서|에있는|에|쪽)?{_PICK}{_Y}"
+    rf"(?:네|넵|음|아|그럼|저|그){{0,6}}(?P<first>처음|젤위|제일위|맨위|제일처음|맨처음|맨앞|첫거|첫|가장위|위에?|위쪽|윗|위엣|제일먼저|first|topone|thefirst(?:one)?)?(?P<last>마지막|맨아래|맨밑|제일아래|제일밑|맨끝|젤밑|젤아래|맨마지막|가장아래|아래에?|아래쪽|밑에?|끝에|last|lastone|thelast(?:one)?|bottom)?(?P<mid>가운데|중간|middle)?(?:에서|에있는|에|쪽)?{_PICK}{_Y}"
 )
 _NONE = re.compile(
     rf"(?:아니|아니요|아뇨|음|네|저|여기|여기에|여기엔|목록|목록에|그|이|이중|이중에|이중에는|중에|중에는|제가|찾는|제|제가찾는|원하는|해당|맞는|주소|상품|주문){{0,6}}(?:거|건|게|것|는|은|가|이|에|엔|중에){{0,6}}"
@@ -84,7 +84,7 @@ _NEXT = re.compile(
 )
 _PREV = re.compile(rf"(?:네|음|좀|그){{0,6}}(?:이전|이전거|이전꺼|이전페이지|이전목록|앞|앞에거|앞페이지|앞으로|뒤로|뒤로가기|뒤로가|전페이지|전으로|back|prev(?:ious)?(?:page)?)(?:로|으로|거|꺼)?(?:보여|볼게|볼래|보기|가|갈래|돌아가)?(?:줘|주세|요)?{_Y}")
 _WIDER = re.compile(
-    r"기간(?:을)?(?:좀)?(?:더)?(?:넓|늘|길|확)|(?:더|훨씬|좀더)(?:예전|오래|옛날|이전|전에|전꺼|전거|과거)|(?:예전|옛날|과거|오래된|오래전)(?:거|꺼|것|에|주문|내역|에산|에시킨|에주문한)|작년(?:거|꺼|것|주문|에)|전체기간|전체주문|(?:1년|일년|육개월|6개월|반년|365일)(?:치|까지|전체|전)|90일(?:보다|이전|넘)|(?:3개월|석달|세달)(?:보다|이전|넘)|older"
+    r"(?:네|음|좀|그|조금|혹시|그럼){0,3}(?:기간(?:을)?(?:좀)?(?:더)?(?:넓|늘|길|확)|(?:더|훨씬|좀더)(?:예전|오래|옛날|이전|전에|전꺼|전거|과거)|(?:예전|옛날|과거|오래된|오래전)(?:거|꺼|것|에|주문|내역|에산|에시킨|에주문한)|작년(?:거|꺼|것|주문|에)|전체기간|전체주문|(?:1년|일년|육개월|6개월|반년|365일)(?:치|까지|전체|전)|90일(?:보다|이전|넘)|(?:3개월|석달|세달)(?:보다|이전|넘)|older)[가-힣]{0,8}"
 )
 _DATE_TAIL = re.compile(r"(?:에)?(?:산|시킨|주문한|주문|구매한|샀던|결제한|거|꺼|것|껄|걸|건|게|자|날|그|이|에){0,6}(?:상품|주문|내역|요|이요|로|으로|는|은|할게|볼게|해|주세|부탁|이에|예|드려|선택|조회|확인|취소|반품|교환){0,6}" + _Y)
 _LABEL_DAY = re.compile(r"(?:(?P<y>20\d\d)년\s?)?(?P<m>\d{1,2})월\s?(?P<d>\d{1,2})일|(?<!\d)(?P<y2>20\d\d)[./\-](?P<m2>\d{1,2})[./\-](?P<d2>\d{1,2})|(?<!\d)(?P<y3>20\d\d)(?P<m3>\d{2})(?P<d3>\d{2})-\d{7}")
@@ -92,7 +92,7 @@ _NAME_TAIL = re.compile(
     r"(?:(?:이요|요|용|염|여|이에요|예요|에요|입니다|인데요?|이용|임)|(?:으로|로|은|는|을|를|이|가|도|만|거|꺼|것|걸|건)|(?:할게|할래|볼게|볼래|보여줘|보여주세|해줘|해주세|주세|부탁해|부탁드려|부탁드립니다|선택|조회|확인|취소|반품|교환|환불|산거|주문한거|시킨거|주문|그거|말이에|같아|맞아|좀|산|시킨)){1,5}$"
 )
 _NAME_LEAD = re.compile(r"^(?:네|넵|아|음|그|저|그럼|제일|어제산|산)(?=[가-힣]{3})")
-_NOT_NAMING = re.compile(r"왜|언제|어떻|얼마|안와|안오|있나|있어|되나|돼|될까|몇|뭐|며칠|까요|나요")
+_NOT_NAMING = re.compile(r"^배송(?:조회|비|지|추적)|^송장|품절|재고|재입고|입고|알림|인가요|없는거|왜|언제|어떻|얼마|안와|안오|있나|있어|되나|돼|될까|몇|뭐|며칠|까요|나요")
 _MARK = re.compile(r"[^0-9a-z가-힣]")
 
 
@@ -115,7 +115,7 @@ def read_choice(normal: Normal, options: Sequence[Option], *, today: date | None
     if _NONE.fullmatch(said):
         return NoneOfThese()
     marked = said + ("?" if normal.asks else "")
-    if _WIDER.search(said) and len(said) <= 25:
+    if _WIDER.fullmatch(said) and not re.search(r"다시|나오|팔던|들어|걸려|걸리", said):
         return PageTo("wider")
     if _NEXT.fullmatch(marked):
         return PageTo("next")
@@ -174,7 +174,7 @@ def _by_place(normal: Normal, said: str, options: Sequence[Option]) -> Picked | 
     side = edge[named[0]]
     if side in ("위", "위에", "아래", "아래에", "밑", "밑에", "윗", "위엣", "위쪽", "아래쪽") and len(options) > 2:
         return None
-    if side in ("끝", "처음", "위", "아래", "첫") and said == side:
+    if side in ("처음", "위", "아래", "첫") and said == side:
         return None
     return Picked((options[0 if edge["first"] else -1].id,))
 
@@ -237,11 +237,14 @@ def _keys(option: Option) -> list[str]:
 def _by_name(said: str, options: Sequence[Option]) -> Picked | Ambiguous | None:
     whole = _MARK.sub("", said)
     stripped = _NAME_TAIL.sub("", whole)
-    for asked in dict.fromkeys((whole, stripped, _NAME_LEAD.sub("", stripped))):
+    found = _naming(whole, options)
+    if found is not None or _NOT_NAMING.search(whole):
+        return found
+    for asked in dict.fromkeys((stripped, _NAME_LEAD.sub("", stripped))):
         found = _naming(asked, options)
         if found is not None:
             return found
-    if len(stripped) > 14 or _NOT_NAMING.search(whole):
+    if len(stripped) > 14:
         return None
     by_option = _by_option_words(said, options)
     if by_option is not None:

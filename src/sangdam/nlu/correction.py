@@ -42,8 +42,11 @@ _CLAUSE = re.compile(r"[.,!?]\s|\s(?:그리고|근데)\s|(?:^|\s)(?:아니요?|�
 _ENDING = re.compile(
     r"(?:\s?(?:으로요?|로요?|을|를|이요|요|이에요|예요|입니다|이고요|인데요?|이었어요|였어요|거든요))?(?:\s?(?:다시)?\s?(?:바꿔|변경|수정|해|보내|부탁|할게|할래|고쳐|정정|주세|맞|인\s?것|같아|배송)[가-힣\s]{0,14})?[\s.!~]*$"
 )
-_NOT_VALUE = re.compile(r"^(?:왜|언제|어떻게|어디|뭐|상담|취소|됐|괜찮|싫|필요|그만|없|안\s|못|하지|그냥\s?(?:됐|안))")
-_NOT_INSTEAD = re.compile(r"(?:기계|로봇|봇|챗봇|ai|그거|그것|이거|그)\s?$", re.IGNORECASE)
+_NOT_VALUE = re.compile(r"^(?:더\s?없|감사|고마|고맙|죄송|미안|네|왜|언제|어떻게|어디|뭐|상담|취소|됐|괜찮|싫|필요|그만|없|안\s|못|하지|그냥\s?(?:됐|안))")
+_NOT_INSTEAD = re.compile(r"(?:그거|그것|이거|그)\s?")
+_MACHINE = re.compile(r"(?:기계음?|로봇|봇|ai|에이아이|인공지능|자동\s?응답|채팅|하지|같은\s?[말답]|아님)\s?(?:는|은)?\s?$", re.IGNORECASE)
+_FOR_SOMEONE = re.compile(r"(?:(?:^|\s)(?:나|저|내|제|좀)|[가-힣][이가]|감|문)\s?$")
+_NO_DENIAL = re.compile(r"(?:것도|거|게|건|다름이?|아무것도|별거|뿐만?|만)\s?$")
 _RESTOCKED = re.compile(r"다시\s?(?:들어|나오|입고|말|보내|한\s?번|연락|전화|확인|배송)")
 
 
@@ -54,8 +57,13 @@ def read_correction(normal: Normal) -> Correction | None:
         return None
     m = _INSTEAD.search(text)
     if m is not None and m.start() > 0:
+        ahead = text[: m.start()]
+        if _MACHINE.search(ahead) or ("대신" in m.group() and _FOR_SOMEONE.search(ahead)):
+            return None
         return _around(text, m, "instead")
     m = _IS_NOT.search(text, 1)
+    if m is not None and (normal.asks or _NO_DENIAL.search(text[: m.start()])):
+        m = None
     if m is not None and not _OPENING.match(text):
         return _around(text, m, "not")
     opening = _OPENING.match(text)
