@@ -158,8 +158,9 @@ export function link(place: Place, keep: Keeper, ends: Ends) {
         config: isObject(got.config) ? got.config : {},
       };
     };
-    // The resume token rotates: two tabs that spend the same one would become two conversations.
-    const made = await (navigator.locks ? navigator.locks.request(`sangdam.${place.publicKey}`, ask) : ask());
+    // The resume token rotates: two tabs that spend the same one would become two conversations. A browser that keeps
+    // frames of other sites from storage refuses the lock too; then there is no token to share either.
+    const made = await (navigator.locks?.request(`sangdam.${place.publicKey}`, ask).catch(ask) ?? ask());
     if ("status" in made) {
       if (made.status === 401) keep.resume(null);
       return made;
