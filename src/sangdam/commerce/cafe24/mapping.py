@@ -1,0 +1,342 @@
+"""Foreign JSON to the shop's vocabulary. Strict: a body of another shape is a `Malformed` that names the path, never a KeyError. Pure."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, cast
+
+from sangdam.commerce.cafe24.times import parse_mall_date, parse_mall_time
+from sangdam.commerce.statuses import class_of, text_of
+from sangdam.core.ids import MemberId, OrderId
+from sangdam.core.phone import Phone, parse_phone
+from sangdam.core.shop import (
+    CLAIM_CLASSES,
+    Amounts,
+    Buyer,
+    Carrier,
+    Claim,
+    Customer,
+    Fee,
+    Item,
+    Order,
+    OrderPlace,
+    Place,
+    Receiver,
+    Shipment,
+    ShippingTerms,
+    StatusClass,
+)  # fmt: skip
+
+_ORDER_ID = re.compile(r"\d{8}-\d{7}")
+_OPTION = re.compile(r"[^=,]+=\s*([^,]+)")
+_PLACES: Mapping[str, OrderPlace] = {
+    "self": OrderPlace.MALL, "cafe24": OrderPlace.MALL, "mobile": OrderPlace.MALL, "mobile_d": OrderPlace.MALL, "NCHECKOUT": OrderPlace.NAVERPAY_ORDER,
+    "checkout": OrderPlace.NAVERPAY_ORDER, "kakao": OrderPlace.KAKAO, "KAKAO": OrderPlace.KAKAO, "kakaotalk": OrderPlace.KAKAO, "ktalk": OrderPlace.KAKAO,
+}  # fmt: skip
+_METHODS: Mapping[str, str] = {
+    "shipping_01": "택배", "shipping_02": "빠른등기", "shipping_04": "직접배송", "shipping_05": "퀵배송", "shipping_06": "기타", "shipping_07": "화물배송",
+    "shipping_08": "매장직접수령", "shipping_09": "배송필요없음", "shipping_10": "배송방법 선택",
+}  # fmt: skip
+
+
+class Malformed(ValueError):
+    """The mall's answer has another shape than the reference."""
+
+
+class Fields:
+    """One foreign object, read field by field with its path."""
+
+    def __init__(self, value: object, path: str) -> None:
+        if not isinstance(value, dict):
+            raise Malformed(f"{path}: not an object")
+        self._fields = cast("dict[str, Any]", value)
+        self.path = path
+
+    def get(self, name: str) -> Any:
+        return self._fields.get(name)
+
+    def text(self, name: str, default: str | None = None) -> str:
+        value = self._fields.get(name)
+        if value is None and default is not None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise Malformed(f"{self.path}.{name}: not text")
+        return str(value)
+
+    def optional(self, name: str) -> str | None:
+        value = self._fields.get(name)
+        if value is None or value == "":
+            return None
+        return self.text(name)
+
+    def whole(self, name: str, default: int | None = None) -> int:
+        value = self._fields.get(name)
+        if value is None and default is not None:
+            return default
+        try:
+            if isinstance(value, bool) or not isinstance(value, str | int):
+                raise ValueError
+            return int(value)
+        except ValueError:
+            raise Malformed(f"{self.path}.{name}: not a whole number") from None
+
+    def money(self, name: str) -> Decimal:
+        value = self._fields.get(name)
+        if value is None or value == "":
+            return Decimal(0)
+        try:
+            if isinstance(value, bool) or not isinstance(value, str | int | float):
+                raise ValueError
+            amount = Decimal(str(value))
+        except (ValueError, InvalidOperation):
+            raise Malformed(f"{self.path}.{name}: not an amount") from None
+        if not amount.is_finite():
+            raise Malformed(f"{self.path}.{name}: not an amount")
+        return amount
+
+    def time(self, name: str) -> datetime | None:
+        try:
+            return parse_mall_time(self._fields.get(name))
+        except ValueError:
+            raise Malformed(f"{self.path}.{name}: not a time") from None
+
+    def day(self, name: str) -> date | None:
+        try:
+            return parse_mall_date(self._fields.get(name))
+        except ValueError:
+            raise Malformed(f"{self.path}.{name}: not a date") from None
+
+    def list(self, name: str) -> Sequence[object]:
+        value = self._fields.get(name)
+        if value is None:
+            return ()
+        if not isinstance(value, list):
+            raise Malformed(f"{self.path}.{name}: not a list")
+        return cast("list[object]", value)
+
+    def inner(self, name: str) -> "Fields":
+        return Fields(self._fields.get(name), f"{self.path}.{name}")
+
+
+def root(body: object, name: str) -> Fields:
+    return Fields(body, "$").inner(name)
+
+
+def rows(body: object, name: str) -> list[Fields]:
+    found = Fields(body, "$")
+    if not isinstance(found.get(name), list):
+        raise Malformed(f"$.{name}: not a list")
+    return [Fields(row, f"$.{name}[{n}]") for n, row in enumerate(found.list(name))]
+
+
+def order(fields: Fields) -> Order:
+    """An order with `items` and `buyer` embedded; `receivers` where they were asked for."""
+    order_id = order_id_of(fields, "order_id")
+    items = tuple(item(Fields(row, f"{fields.path}.items[{n}]")) for n, row in enumerate(fields.list("items")))
+    actual = (
+        fields.inner("actual_order_amount")
+        if fields.get("actual_order_amount")
+        else fields.inner("initial_order_amount")
+    )
+    ordered_at = fields.time("order_date")
+    if ordered_at is None:
+        raise Malformed(f"{fields.path}.order_date: missing")
+    member = fields.optional("member_id")
+    paid = {"T": "yes", "M": "partial"}.get(fields.text("paid", "F"), "no")
+    return Order(
+        order_id=order_id,
+        ordered_at=ordered_at,
+        member_id=MemberId(member) if member is not None else None,
+        buyer=buyer(fields.inner("buyer"), member),
+        paid=paid,
+        payment_methods=tuple(
+            str(name) for name in fields.list("payment_method_name") or fields.list("payment_method") if name
+        ),
+        amounts=amounts(fields, actual, paid),
+        items=items,
+        receivers=tuple(
+            receiver(Fields(row, f"{fields.path}.receivers[{n}]")) for n, row in enumerate(fields.list("receivers"))
+        ),
+        place=place_of(fields.optional("market_id"), fields.optional("order_place_id")),
+        payment_deadline=fields.time("payment_due_date"),
+        auto_cancels=fields.text("auto_cancel", "F") == "T",
+    )
+
+
+def order_id_of(fields: Fields, name: str) -> OrderId:
+    text = fields.text(name)
+    if not _ORDER_ID.fullmatch(text):
+        raise Malformed(f"{fields.path}.{name}: no order number")
+    return OrderId(text)
+
+
+def amounts(fields: Fields, actual: Fields, paid: str) -> Amounts:
+    discount = sum(
+        (
+            actual.money(name)
+            for name in (
+                "coupon_discount_price",
+                "membership_discount_amount",
+                "set_product_discount_amount",
+                "app_discount_amount",
+                "shipping_fee_discount_amount",
+            )
+        ),
+        Decimal(0),
+    )
+    payment = actual.money("payment_amount") or fields.money("payment_amount")
+    due = actual.money("total_amount_due")
+    return Amounts(
+        products=actual.money("order_price_amount"),
+        shipping=actual.money("shipping_fee"),
+        discount=discount,
+        paid=payment if paid != "no" else Decimal(0),
+        due=due or payment if paid == "no" else due,
+        currency=fields.text("currency", "KRW"),
+    )
+
+
+def place_of(market: str | None, place: str | None) -> OrderPlace:
+    """Where the checkout stood; an unknown place is a market, where nothing may be changed from here."""
+    if place is None:
+        return _PLACES.get(market or "self", OrderPlace.MARKET)
+    if place in _PLACES:
+        return _PLACES[place]
+    return (
+        OrderPlace.NAVERPAY_ORDER
+        if place.upper() in ("NCHECKOUT", "NAVERPAY")
+        else OrderPlace.KAKAO
+        if place.upper().startswith("KAKAO")
+        else OrderPlace.MARKET
+    )
+
+
+def item(fields: Fields) -> Item:
+    code = fields.text("order_status")
+    status = class_of(code)
+    text = text_of(code, fields.optional("status_text"))
+    return Item(
+        order_item_code=fields.text("order_item_code"),
+        product_no=fields.whole("product_no", 0),
+        variant_code=fields.text("variant_code", ""),
+        name=fields.text("product_name"),
+        option=option_text(fields.optional("option_value")),
+        quantity=fields.whole("quantity", 1),
+        price=fields.money("product_price") + fields.money("option_price"),
+        status_code=code,
+        status_class=status,
+        status_text=text,
+        claim=Claim(status, fields.optional("claim_code"), text) if status in CLAIM_CLASSES else None,
+        shipping_code=fields.optional("shipping_code"),
+        thumbnail=None,
+        shipped_at=fields.time("shipped_date"),
+        delivered_at=fields.time("delivered_date"),
+        expected_ship_date=fields.day("shipping_expected_date"),
+    )
+
+
+def option_text(value: str | None) -> str:
+    """`색상=화이트, 사이즈=M` → `화이트 / M`; anything else as it stands."""
+    if value is None:
+        return ""
+    found = _OPTION.findall(value)
+    return " / ".join(part.strip() for part in found) if found else value.strip()
+
+
+def buyer(fields: Fields, member: str | None) -> Buyer:
+    return Buyer(
+        name=fields.text("name", ""),
+        cellphone=phone(fields.optional("cellphone")),
+        phone=phone(fields.optional("phone")),
+        member_id=MemberId(member) if member is not None else None,
+        email=fields.optional("email"),
+    )
+
+
+def phone(text: str | None) -> Phone | None:
+    return parse_phone(text) if text is not None else None
+
+
+def receiver(fields: Fields) -> Receiver:
+    return Receiver(
+        shipping_code=fields.text("shipping_code", ""),
+        name=fields.text("name", ""),
+        cellphone=fields.text("cellphone", ""),
+        phone=fields.text("phone", ""),
+        place=Place(fields.text("zipcode", ""), fields.text("address1", ""), fields.text("address2", "")),
+        message=fields.text("shipping_message", ""),
+    )
+
+
+_SHIPMENT_STATUS: Mapping[str, tuple[StatusClass, str]] = {
+    "standby": (StatusClass.READY_TO_SHIP, "배송대기"),
+    "shipping": (StatusClass.IN_TRANSIT, "배송중"),
+    "shipped": (StatusClass.DELIVERED, "배송완료"),
+}
+
+
+def shipment(fields: Fields, of: Order) -> Shipment:
+    """A parcel; its state is that of its items in the order, which is the mall's own word."""
+    lines = [Fields(row, f"{fields.path}.items[{n}]") for n, row in enumerate(fields.list("items"))]
+    codes = tuple(entry.text("order_item_code") for entry in lines)
+    mine = [entry for entry in of.items if entry.order_item_code in codes]
+    told = lines[0].text("status", "").strip() if lines else ""
+    status, text = _SHIPMENT_STATUS.get(told, (StatusClass.OTHER, ""))
+    moving = [entry for entry in mine if entry.status_class not in CLAIM_CLASSES]
+    if moving:
+        least = min(moving, key=lambda entry: list(StatusClass).index(entry.status_class))
+        status, text = least.status_class, least.status_text
+    return Shipment(
+        shipping_code=fields.text("shipping_code", ""),
+        carrier_code=fields.optional("shipping_company_code"),
+        tracking_no=fields.optional("tracking_no"),
+        status_class=status,
+        status_text=text,
+        order_item_codes=codes,
+        registered_at=fields.time("tracking_no_updated_date"),
+    )
+
+
+def carrier(fields: Fields) -> Carrier:
+    url = fields.optional("track_shipment_url")
+    return Carrier(
+        fields.text("shipping_carrier_code"),
+        fields.text("shipping_carrier"),
+        url if url is not None and url.startswith("https://") else None,
+    )
+
+
+def customer(fields: Fields) -> Customer | None:
+    """None for a record without an id (CUSTOMER_MEMBER_ID_MISSING)."""
+    member = fields.optional("member_id")
+    if member is None:
+        return None
+    return Customer(MemberId(member), fields.whole("group_no", 0) or None, fields.day("created_date"))
+
+
+def shipping_terms(fields: Fields) -> ShippingTerms:
+    period = fields.get("shipping_period")
+    days = Fields(period, f"{fields.path}.shipping_period") if period is not None else None
+    kind = fields.text("shipping_fee_type", "")
+    return ShippingTerms(
+        method_text=_METHODS.get(fields.text("shipping_method", ""), "택배"),
+        area_text=fields.text("shipping_place", ""),
+        days_min=days.whole("minimum") if days is not None and days.get("minimum") is not None else None,
+        days_max=days.whole("maximum") if days is not None and days.get("maximum") is not None else None,
+        fee=fee(fields, kind),
+        jeju_remote_text=None,
+        prepaid={"P": True, "C": False}.get(fields.text("prepaid_shipping_fee", "")),
+    )
+
+
+def fee(fields: Fields, kind: str) -> Fee:
+    match kind:
+        case "T":
+            return Fee("free")
+        case "R" | "I":
+            return Fee("fixed", fields.money("shipping_fee"))
+        case "M":
+            return Fee("free_over", fields.money("shipping_fee"), fields.money("free_shipping_price"))
+        case _:
+            return Fee("other")

@@ -1,0 +1,96 @@
+"""A shop in memory: the stand-in beside the real ones, with the same answers and the same failures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sangdam.commerce.ownership import buyer_is, owns
+from sangdam.commerce.shop import Asker, OrderQuery, ShopFailure, SignedMember, Staff, VerifiedPhone
+from sangdam.core.clock import kst_date
+from sangdam.core.ids import MemberId, OrderId
+from sangdam.core.phone import Phone
+from sangdam.core.shop import Carrier, Customer, Fee, Order, Shipment, ShippingTerms
+from sangdam.tools.model import Call
+
+TERMS = ShippingTerms("택배", "전국", None, None, Fee("other"), None, None)
+
+
+@dataclass
+class MemoryShop:
+    orders_known: list[Order] = field(default_factory=list[Order])
+    parcels: dict[OrderId, tuple[Shipment, ...]] = field(default_factory=dict[OrderId, tuple[Shipment, ...]])
+    members: list[tuple[Phone, Customer]] = field(default_factory=list[tuple[Phone, Customer]])
+    carriers_known: tuple[Carrier, ...] = ()
+    terms: ShippingTerms = TERMS
+    failing: dict[str, ShopFailure] = field(default_factory=dict[str, ShopFailure])
+    """Method name → what it fails with."""
+
+    async def order(self, call: Call, asker: Asker, order_id: OrderId) -> Order:
+        self._maybe_fail("order")
+        found = next((order for order in self.orders_known if order.order_id == order_id), None)
+        if found is None:
+            raise ShopFailure("CAFE24_NOT_FOUND")
+        if not owns(asker, found, self._members_of(asker)):
+            raise ShopFailure("ORDER_NOT_OWNED")
+        return found
+
+    async def orders(
+        self,
+        call: Call,
+        asker: VerifiedPhone | SignedMember | Staff,
+        query: OrderQuery,
+        *,
+        member_id: MemberId | None = None,
+    ) -> tuple[Order, ...]:
+        self._maybe_fail("orders")
+        members = self._members_of(asker)
+        if query.member_only and isinstance(asker, VerifiedPhone):
+            if not members:
+                raise ShopFailure("CUSTOMER_NOT_FOUND")
+            if len(members) > 1:
+                raise ShopFailure("CUSTOMER_AMBIGUOUS", detail={"count": len(members)})
+        found = [
+            order
+            for order in self.orders_known
+            if query.window.start <= kst_date(order.ordered_at) <= query.window.end
+            and owns(asker, order, members)
+            and (member_id is None or order.member_id == member_id)
+            and (not query.member_only or order.member_id in members)
+        ]
+        return tuple(sorted(found, key=lambda order: (order.ordered_at, order.order_id), reverse=True))
+
+    async def shipments(self, call: Call, asker: Asker, order_id: OrderId) -> tuple[Order, tuple[Shipment, ...]]:
+        found = await self.order(call, asker, order_id)
+        self._maybe_fail("shipments")
+        return found, self.parcels.get(order_id, ())
+
+    async def carriers(self, call: Call) -> tuple[Carrier, ...]:
+        self._maybe_fail("carriers")
+        return self.carriers_known
+
+    async def customers(self, call: Call, phone: Phone) -> tuple[Customer, ...]:
+        self._maybe_fail("customers")
+        return tuple(customer for number, customer in self.members if number == phone)
+
+    async def customer(self, call: Call, member_id: MemberId) -> Customer | None:
+        self._maybe_fail("customer")
+        return next((customer for _, customer in self.members if customer.member_id == member_id), None)
+
+    async def shipping_terms(self, call: Call) -> ShippingTerms:
+        self._maybe_fail("shipping_terms")
+        return self.terms
+
+    async def buyer_matches(self, call: Call, order_id: OrderId, name: str, phone: Phone) -> bool:
+        self._maybe_fail("buyer_matches")
+        found = next((order for order in self.orders_known if order.order_id == order_id), None)
+        return buyer_is(found.buyer if found is not None else None, name, phone)
+
+    def _members_of(self, asker: Asker) -> Sequence[MemberId]:
+        return (
+            tuple(customer.member_id for number, customer in self.members if number == asker.phone)
+            if isinstance(asker, VerifiedPhone)
+            else ()
+        )
+
+    def _maybe_fail(self, method: str) -> None:
+        if method in self.failing:
+            raise self.failing[method]

@@ -1,0 +1,105 @@
+"""The shop, as tools see it. Identity is in the interface: no method reads an order without saying who asks.
+
+What goes wrong is a `ShopFailure` with a code of tools.md §2; whether the order is the asker's is judged here, where the order is known.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Protocol
+
+from sangdam.core.ids import MemberId, OrderId
+from sangdam.core.phone import Phone
+from sangdam.core.shop import Carrier, Customer, Order, Shipment, ShippingTerms
+from sangdam.tools.model import Call
+
+
+@dataclass(frozen=True)
+class VerifiedPhone:
+    """The shopper holds this phone."""
+
+    phone: Phone
+
+
+@dataclass(frozen=True)
+class ClaimedOrder:
+    """The shopper named this order's number, name and phone."""
+
+    order_id: OrderId
+
+
+@dataclass(frozen=True)
+class SignedMember:
+    """The shop's own page vouched for this member."""
+
+    member_id: MemberId
+
+
+@dataclass(frozen=True)
+class Staff:
+    """A member of the organisation, with a reason that is audited."""
+
+    reason: str
+
+
+Asker = VerifiedPhone | ClaimedOrder | SignedMember | Staff
+
+
+class ShopFailure(Exception):
+    """The shop did not do it. `detail` is for operators."""
+
+    def __init__(self, code: str, *, retryable: bool = False, detail: Mapping[str, Any] | None = None) -> None:
+        super().__init__(code)
+        self.code = code
+        self.retryable = retryable
+        self.detail: Mapping[str, Any] = detail or {}
+
+
+@dataclass(frozen=True)
+class Window:
+    """Whole days in Seoul, both ends included."""
+
+    start: date
+    end: date
+
+
+@dataclass(frozen=True)
+class OrderQuery:
+    window: Window
+    member_only: bool = False
+    fields: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class Shop(Protocol):
+    """Every method takes the call it works for: its deadline bounds the wait, its record takes the requests made."""
+
+    async def order(self, call: Call, asker: Asker, order_id: OrderId) -> Order:
+        """Raises ShopFailure: CAFE24_NOT_FOUND, ORDER_NOT_OWNED, or the shop's state."""
+        ...
+
+    async def orders(
+        self,
+        call: Call,
+        asker: VerifiedPhone | SignedMember | Staff,
+        query: OrderQuery,
+        *,
+        member_id: MemberId | None = None,
+    ) -> tuple[Order, ...]:
+        """The asker's orders in the window, newest first. With `member_only` raises CUSTOMER_NOT_FOUND or CUSTOMER_AMBIGUOUS."""
+        ...
+
+    async def shipments(self, call: Call, asker: Asker, order_id: OrderId) -> tuple[Order, tuple[Shipment, ...]]: ...
+
+    async def carriers(self, call: Call) -> tuple[Carrier, ...]: ...
+
+    async def customers(self, call: Call, phone: Phone) -> tuple[Customer, ...]:
+        """Members registered with the phone, none to several."""
+        ...
+
+    async def customer(self, call: Call, member_id: MemberId) -> Customer | None: ...
+
+    async def shipping_terms(self, call: Call) -> ShippingTerms: ...
+
+    async def buyer_matches(self, call: Call, order_id: OrderId, name: str, phone: Phone) -> bool:
+        """Whether the number, the name and the phone are one order's. An unknown number is False like a wrong name."""
+        ...
