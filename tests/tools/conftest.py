@@ -3,9 +3,8 @@
 import base64
 import json
 
-import asyncpg
 import pytest
-from tests.tools.world import NOW, Shop, World, tools_of
+from tests.tools.world import NOW, Shop, World, execute, tools_of
 
 from sangdam.core.clock import SettableClock
 from sangdam.core.ids import OrgId, SessionId, new_uuid
@@ -25,17 +24,16 @@ def addresses_superuser(addresses: Addresses) -> str:
 async def world(database: Database, addresses: Addresses) -> World:
     shop, clock = Shop(), SettableClock(NOW)
     registry = Registry(tools_of(shop))
-    connection = await asyncpg.connect(addresses.owner)
     orgs = [OrgId(new_uuid()), OrgId(new_uuid())]
     for number, org in enumerate(orgs):
-        await connection.execute(
-            "insert into a_iam_organizations (id, name, slug) values ($1, '달빛샵', $2)", org, f"shop-{number}"
+        providers = json.dumps(
+            {"cafe24": {"mall_id": f"mall{number}", "scopes": ["mall.read_order", "mall.write_order"]}}
         )
-        providers = {"cafe24": {"mall_id": f"mall{number}", "scopes": ["mall.read_order", "mall.write_order"]}}
-        await connection.execute(
-            "insert into a_iam_auth_settings (org_id, providers) values ($1, $2)", org, json.dumps(providers)
+        await execute(
+            addresses.owner,
+            f"insert into a_iam_organizations (id, name, slug) values ('{org}', '달빛샵', 'shop-{number}')",
+            f"insert into a_iam_auth_settings (org_id, providers) values ('{org}', '{providers}')",
         )
-    await connection.close()
     async with await Database.open(addresses.owner, max_size=1) as owner, owner.system() as tx:
         await sync_catalogue(tx, registry)
     for org in orgs:

@@ -1,10 +1,10 @@
 """What the gate's tests share: a clock that stands still, two organisations, a handful of tools, a gate over them."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import asyncpg
 from pydantic import BaseModel, ConfigDict
@@ -30,6 +30,9 @@ from sangdam.tools.model import (
     Tool,
     UpstreamCall,
 )
+
+driver = cast(Any, asyncpg)
+RefusedByDatabase: type[Exception] = driver.PostgresError
 
 NOW = datetime(2026, 3, 14, 5, 28, 44, tzinfo=UTC)
 PHONE = "01012345678"
@@ -93,9 +96,9 @@ class Shop:
             self.runs.append((name, arguments))
             if name in self.upstream:
                 call.upstream.append(self.upstream[name])
-            end = self.ends.get(name, Told(text="됐어요"))
+            end: Any = self.ends.get(name, Told(text="됐어요"))
             if callable(end):
-                end = await end(call)
+                end = await cast("Callable[[Call], Awaitable[Any]]", end)(call)
             if isinstance(end, Exception):
                 raise end
             return end
@@ -213,11 +216,20 @@ class World:
             return [dict(row.items()) for row in await tx.fetch("select * from e_ops_effects order by created_at, id")]
 
     async def as_superuser(self, sql: str) -> None:
-        connection = await asyncpg.connect(self.superuser)
-        try:
-            await connection.execute(sql)
-        finally:
-            await connection.close()
+        await execute(self.superuser, sql)
+
+
+async def execute(dsn: str, *statements: str, past_triggers: bool = False) -> None:
+    """Statements in one transaction of a connection of their own."""
+    connection = await driver.connect(dsn)
+    try:
+        async with connection.transaction():
+            if past_triggers:
+                await connection.execute("set local session_replication_role = replica")
+            for sql in statements:
+                await connection.execute(sql)
+    finally:
+        await connection.close()
 
 
 def tools_of(shop: Shop) -> list[Tool]:

@@ -47,6 +47,7 @@ class Record:
     refused: Refused | None = None
     grant: Grant | None = None
     effect: EffectId | None = None
+    claimed: bool = False
     replayed: bool = False
     probe: bool = False
     """This call tries an upstream whose breaker is open."""

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, assert_never, cast
 
+import structlog
 from pydantic import BaseModel
 
 from sangdam.core.clock import Clock
 from sangdam.core.ids import EffectId, OrgId, SessionId, UserId, new_uuid
 from sangdam.db.chain import canonical, plain
 from sangdam.db.database import Database, Transaction
-from sangdam.orgs.keyring import Hasher, KeyRing
+from sangdam.orgs.keyring import Hasher, KeyRing, SealBroken
 from sangdam.tools import store
 from sangdam.tools.arguments import Arguments, digest, fields_of, signed
 from sangdam.tools.masking import masked
@@ -37,6 +38,8 @@ from sangdam.tools.model import (
     Unknown,
 )
 from sangdam.tools.store import Effect
+
+log = structlog.stdlib.get_logger(__name__)
 
 CONFIRMATION_LASTS = timedelta(minutes=10)
 LEASE_MARGIN = timedelta(seconds=5)
@@ -302,12 +305,18 @@ class Effects:
             tx, org, effect, state=state, code=code, outcome=shown, sealed=sealed, now=self._clock.now()
         )
 
-    def arguments_of(self, tool: Tool, org: OrgId, effect: Effect) -> BaseModel:
-        """What the person said yes to."""
-        opened = self._keyring.open(
-            effect.args_sealed, table="e_ops_effects", column="args_sealed", org=org, row=effect.id
-        )
-        return tool.input.model_validate(json.loads(opened))
+    def arguments_of(self, tool: Tool, org: OrgId, effect: Effect) -> BaseModel | None:
+        """What the person said yes to; None when it does not open any more."""
+        try:
+            opened = self._keyring.open(
+                effect.args_sealed, table="e_ops_effects", column="args_sealed", org=org, row=effect.id
+            )
+            return tool.input.model_validate(json.loads(opened))
+        except (SealBroken, ValueError) as error:
+            log.error(
+                "confirmed_arguments_unreadable", tool=tool.name, effect_id=str(effect.id), error=type(error).__name__
+            )
+            return None
 
     def _new(self, write: Write, key: str, args_digest: str, fields: Mapping[str, Any]) -> store.NewEffect:
         caller = write.caller

@@ -104,7 +104,7 @@ class Gate:
         (`conv:<session>:<flow_run>:<tool>`), the gate adds it. `confirmation`: the digest a `NeedsConfirmation` carried.
         """
         record = Record(call_id or CallId(new_uuid()), caller, name, arguments, self._clock.monotonic())
-        task = asyncio.create_task(self._decide(record, key, confirmation))
+        task = asyncio.create_task(self._answer(record, key, confirmation))
         self._open.add(task)
         task.add_done_callback(self._open.discard)
         return await asyncio.shield(task)
@@ -113,6 +113,21 @@ class Gate:
         """Waits for calls whose callers went away; bounded by the deadlines of their tools."""
         if self._open:
             await asyncio.wait(self._open, timeout=15.0)
+
+    async def _answer(self, record: Record, key: str | None, confirmation: str | None) -> Outcome:
+        try:
+            return await self._decide(record, key, confirmation)
+        except Exception:
+            # A bug in the gate itself: the call is refused and recorded like any other; a claimed write is left to the reconciler.
+            log.exception(
+                "gate_raised", tool=record.name[:80], call_id=str(record.call), trace_id=record.caller.trace_id
+            )
+            return await self._close(
+                record,
+                Unknown("INTERNAL_ERROR", record.effect)
+                if record.claimed and record.effect
+                else Failed("INTERNAL_ERROR"),
+            )
 
     async def _decide(self, record: Record, key: str | None, confirmation: str | None) -> Outcome:
         caller = record.caller
@@ -175,7 +190,10 @@ class Gate:
                 return await self._close(record, claimed)
             call.effect = claimed.effect
             if standing is not None:
-                model = self.effects.arguments_of(tool, caller.org, standing)
+                confirmed_model = self.effects.arguments_of(tool, caller.org, standing)
+                if confirmed_model is None:
+                    return await self._close(record, Failed("INTERNAL_ERROR"), ran=call)
+                model = confirmed_model
 
         # 4 run
         outcome = await self._run(tool, tool.run, call, model)
@@ -278,7 +296,7 @@ class Gate:
                 async with self._db.org(write.caller.org) as tx:
                     claim = await self.effects.claim(tx, write, standing)
                     if isinstance(claim, Claimed):
-                        record.effect = claim.effect
+                        record.effect, record.claimed = claim.effect, True
                         await append(tx, write.caller.org, calls=[record.opened(self._clock.now())])
             except Exception as error:  # noqa: BLE001 - without claim and opened row nothing is written
                 return self._unreadable(record, error)

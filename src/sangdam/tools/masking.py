@@ -28,7 +28,7 @@ def hidden(value: Mapping[str, object], names: frozenset[str]) -> dict[str, obje
 def _walk(key: str, value: object, extra: frozenset[str], touched: set[str]) -> object:
     if isinstance(value, Mapping):
         items = cast("Mapping[object, object]", value)
-        return {mask_text(str(k))[:80]: _walk(str(k), v, extra, touched) for k, v in items.items()}
+        return {_key(str(k)): _walk(str(k), v, extra, touched) for k, v in items.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         members = cast("Sequence[object]", value)
         return [_walk(key, member, extra, touched) for member in members]
@@ -36,6 +36,10 @@ def _walk(key: str, value: object, extra: frozenset[str], touched: set[str]) -> 
     if shown != value:
         touched.add(key)
     return shown
+
+
+def _key(key: str) -> str:
+    return key if key.isascii() and key.replace("_", "a").isalpha() else mask_text(key)[:80]
 
 
 def _leaf(key: str, value: object, extra: frozenset[str]) -> object:

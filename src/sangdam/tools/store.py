@@ -402,14 +402,13 @@ async def ask_again(
     preview: Mapping[str, object],
     expires_at: datetime,
 ) -> None:
-    """A failed effect whose yes ran out keeps its row and key and waits for a new yes."""
+    """A failed effect whose yes ran out keeps its row, key and arguments and waits for a new yes."""
     await tx.execute(
-        "update e_ops_effects set preview = $3, expires_at = $4, args_sealed = $5, asked_digest = $6, confirmed_by = null where org_id = $1 and id = $2 and state = 'failed'",
+        "update e_ops_effects set preview = $3, expires_at = $4, asked_digest = $5, confirmed_by = null where org_id = $1 and id = $2 and state = 'failed'",
         org,
         effect,
         preview,
         expires_at,
-        new.args_sealed,
         new.asked_digest,
     )
 
