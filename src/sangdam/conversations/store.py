@@ -112,8 +112,8 @@ async def accept(
         ), said as (
           insert into d_conv_messages (id, org_id, session_id, seq, sender, kind, text, text_sealed, pii, payload, client_id, created_at)
           select $3, $1, $2, l.next_seq, 'shopper', $5,
-            case when l.expected = 'otp' then coalesce($9, $6) else $6 end, case when l.expected = 'otp' then coalesce($10, $7) else $7 end,
-            case when l.expected = 'otp' then coalesce($10, $7) else $7 end is not null, $8::text::jsonb, $4, $11
+            case when l.expected = 'otp' then coalesce($9::text, $6::text) else $6::text end, case when l.expected = 'otp' then coalesce($10::text, $7::text) else $7::text end,
+            case when l.expected = 'otp' then coalesce($10::text, $7::text) else $7::text end is not null, $8::text::jsonb, $4, $11
           from locked l where l.status <> 'closed' and not exists (select from seen)
           returning seq
         ), moved as (
@@ -144,7 +144,7 @@ async def append(
           update d_conv_sessions set next_seq = next_seq + 1, last_activity_at = $10 where org_id = $1 and id = $2 returning next_seq - 1 as seq
         ), said as (
           insert into d_conv_messages (id, org_id, session_id, seq, sender, kind, text, text_sealed, pii, payload, operator_id, created_at)
-          select $3, $1, $2, seq, $4, $5, $6, $7, $7 is not null, $8::text::jsonb, $9, $10 from moved returning seq
+          select $3, $1, $2, seq, $4, $5, $6, $7::text, $7::text is not null, $8::text::jsonb, $9, $10 from moved returning seq
         )
         select said.seq from said, (select pg_notify('conversation', $1::text || ':' || $2::text)) n
         """,
@@ -392,3 +392,8 @@ async def purge_day(org: OrgId, tx: Transaction, before: datetime, limit: int) -
         limit,
     )
     return codes + matches
+
+
+async def orgs(tx: Transaction, now: datetime, limit: int) -> list[OrgId]:
+    """Organisations whose rows may have ended (system transaction, identifiers only)."""
+    return [OrgId(row["org_id"]) for row in await tx.fetch("select org_id from sys_due_retention($1, $2)", now, limit)]

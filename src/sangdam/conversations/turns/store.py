@@ -200,7 +200,7 @@ async def close(org: OrgId, tx: Transaction, loaded: Loaded, closing: Closing, k
           returning next_seq - 1 as seq
         ), said as (
           insert into d_conv_messages (id, org_id, session_id, seq, sender, kind, text, text_sealed, pii, payload, turn_id, created_at)
-          select $16, $1, $2, seq, 'bot', $17, $18, $19, $19 is not null, $20::text::jsonb, $21, $13 from moved
+          select $16, $1, $2, seq, 'bot', $17, $18, $19::text, $19::text is not null, $20::text::jsonb, $21, $13 from moved
           returning seq
         ), turned as (
           insert into d_conv_turns (id, org_id, session_id, turn_no, status, seq_from, seq_to, reply_seq, state_before, state_rev, intent, reading, commands, bot_context, context_trail,

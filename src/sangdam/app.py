@@ -1,0 +1,340 @@
+"""The composition root: builds every part once, joins them, opens and closes them. Nothing else reads settings."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from importlib.metadata import version
+
+import httpx2
+import structlog
+from fastapi import FastAPI
+
+from sangdam.agent.agents import Agents
+from sangdam.agent.dialogue import tools_named
+from sangdam.agent.opening import opening_message
+from sangdam.agent.turn import Shop as TurnShop
+from sangdam.agent.turn import Turns
+from sangdam.agent.understand import Understanding
+from sangdam.agent.worker import Worker
+from sangdam.commerce import tools as commerce_tools
+from sangdam.commerce import Shop as ShopProtocol
+from sangdam.commerce.cafe24.client import MallClient
+from sangdam.commerce.cafe24.limits import MallLimiter, OpenLimiter
+from sangdam.commerce.cafe24.mall import Cafe24Shop, Shared
+from sangdam.commerce.cafe24.tokens import App, Tokens
+from sangdam.conversations.grants import GrantBook
+from sangdam.conversations.inbox import Inbox
+from sangdam.conversations.live import Live
+from sangdam.conversations.orderer import OrdererMatches
+from sangdam.conversations.otp import Codes, Sender, random_code
+from sangdam.conversations.retention import purge_codes
+from sangdam.conversations.review import Review
+from sangdam.conversations.sessions import Sessions
+from sangdam.conversations.tools import tools as conversation_tools
+from sangdam.core.clock import Clock, SystemClock
+from sangdam.core.errors import SangdamError
+from sangdam.core.ids import OrgId, SessionId, TurnId
+from sangdam.db.checks import database_findings
+from sangdam.db.database import Database
+from sangdam.db.jobs import JobRunner, Timetable
+from sangdam.db.listen import Listener
+from sangdam.db.runs import JobRuns, Tally
+from sangdam.nlu.intents import IntentModel
+from sangdam.notify import Channel, Solapi
+from sangdam.orgs import Accounts, ApiTokens, Connections, Hasher, KeyRing, Organisations
+from sangdam.orgs.hours import Hours
+from sangdam.orgs.model import Org
+from sangdam.settings import Settings
+from sangdam.tools.gate import Gate
+from sangdam.tools.model import Caller, Grant, Tool
+from sangdam.tools.registry import Registry, seed_policies
+from sangdam.web.parts import IMAGE_HOSTS, Demo, Door, Health, Limits, Parts
+
+log = structlog.get_logger(__name__)
+
+ORG_SECONDS = 5.0
+"""How long an org's name and hours are believed before they are read again."""
+KEPT_DAYS = timedelta(days=1)
+JOB_BUDGETS = {"retention": timedelta(minutes=30), "reconcile": timedelta(seconds=50)}
+
+
+class Refused(Exception):
+    """This build may not start on this configuration; `findings` says why, all of it."""
+
+    def __init__(self, findings: tuple[str, ...]) -> None:
+        super().__init__("; ".join(findings))
+        self.findings = findings
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where the foreign systems are, when they are not the real ones; what only tests and the demo change."""
+
+    mall_url: Callable[[str], str] = lambda mall: f"https://{mall}.cafe24api.com"
+    solapi_url: str = "https://api.solapi.com"
+    sms: Channel | None = None
+    """Instead of SOLAPI."""
+    shop: Callable[[OrgId], Awaitable[ShopProtocol]] | None = None
+    """Instead of the org's mall."""
+    code: Callable[[], str] | None = None
+    """One-time codes, instead of random ones."""
+    open_bucket: bool = False
+    orderer_floor_s: float = 0.4
+    clock: Clock | None = None
+    demo_widget_key: str | None = None
+    image_hosts: tuple[str, ...] = ()
+
+
+class Product:
+    """Every part of one process. Made by `opened`, which also closes it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        db: Database,
+        listener: Listener,
+        http: httpx2.AsyncClient,
+        around: Surroundings,
+        direct_dsn: str,
+    ) -> None:
+        self.settings = settings
+        self.db = db
+        self.listener = listener
+        self._around = around
+        self._direct_dsn = direct_dsn
+        self.build = version("sangdam")
+        self.clock: Clock = around.clock or SystemClock()
+        self.keyring = KeyRing(dict(settings.keys))
+        self.hasher = Hasher(settings.hash_pepper.get_secret_value())
+        self.accounts = Accounts(db, self.hasher, self.clock)
+        self.tokens = ApiTokens(db, self.hasher, self.clock)
+        self.connections = Connections(db, self.keyring, self.clock)
+        self.agents = Agents()
+        self.sessions = Sessions(db, self.keyring, self.hasher, self.clock)
+        self.inbox = Inbox(db, self.keyring, self.clock)
+        self.live = Live(db, listener)
+        self.grants = GrantBook(db, self.keyring, self.hasher)
+        self._orgs: dict[OrgId, tuple[float, Org]] = {}
+        self._limiters: dict[str, MallLimiter] = {}
+        self._shared = Shared(self.clock)
+        self._sms = around.sms or self._solapi(http)
+        self._mall = self._mall_client(http)
+        self.review = Review(db, self.keyring, self._hours)
+        self.registry = Registry(self._tools())
+        self.organisations = Organisations(db, self.clock, seed=partial(seed_policies, registry=self.registry))
+        self.gate = Gate(db, self.registry, self.keyring, self.hasher, self.clock, redeem_token=self._redeem)
+        self.turns = Turns(
+            db,
+            self.gate,
+            Understanding(IntentModel.load()),
+            self.agents,
+            keyring=self.keyring,
+            hasher=self.hasher,
+            clock=self.clock,
+            grants=self.grants.of,
+            shops=self._turn_shop,
+            hint=self._progress,
+            holder=f"{socket.gethostname()}:{id(self):x}",
+        )
+        self.worker = Worker(db, listener, self.turns, clock=self.clock)
+        unknown = sorted(name for name in tools_named() if name not in self.registry)
+        if unknown:
+            raise Refused(tuple(f"a flow names the tool {name}, which is not registered" for name in unknown))
+
+    def _tools(self) -> tuple[Tool, ...]:
+        fixed = self.settings.otp_fixed_code
+        code = self._around.code or ((lambda: fixed) if fixed is not None else random_code)
+        codes = Codes(self.db, self.keyring, self.hasher, self._sender, code=code)
+        matches = OrdererMatches(self.db, self.hasher)
+        return (
+            *commerce_tools(self._around.shop or self._shop, matches, orderer_floor_s=self._around.orderer_floor_s),
+            *conversation_tools(codes, self.review),
+        )
+
+    def _solapi(self, http: httpx2.AsyncClient) -> Channel | None:
+        found = self.settings.solapi
+        if found is None:
+            return None
+        return Solapi(
+            http,
+            api_key=found.api_key.get_secret_value(),
+            api_secret=found.api_secret.get_secret_value(),
+            sender=found.sender,
+            clock=self.clock,
+            base_url=self._around.solapi_url,
+        )
+
+    def _mall_client(self, http: httpx2.AsyncClient) -> MallClient:
+        secret = self.settings.cafe24_client_secret_key
+        app = App(
+            self.settings.cafe24_client_id or "",
+            secret.get_secret_value() if secret is not None else "",
+            self._around.mall_url,
+        )
+        tokens = Tokens(self.connections, http, app, self.clock)
+        return MallClient(http, tokens, app, version=self.settings.cafe24_api_version, limiter=self._limiter)
+
+    def _limiter(self, mall: str) -> MallLimiter:
+        known = self._limiters.get(mall)
+        if known is None:
+            known = self._limiters[mall] = (
+                OpenLimiter(self.clock) if self._around.open_bucket else MallLimiter(self.clock)
+            )
+        return known
+
+    async def _shop(self, org: OrgId) -> Cafe24Shop:
+        return Cafe24Shop(org, self._mall, self.clock, self._shared)
+
+    async def org(self, org: OrgId) -> Org:
+        """Read again after five seconds."""
+        now = self.clock.monotonic()
+        known = self._orgs.get(org)
+        if known is not None and now - known[0] < ORG_SECONDS:
+            return known[1]
+        found = await self.organisations.read(org)
+        if found is None:
+            raise Refused((f"no organisation {org}",))
+        self._orgs[org] = (now, found)
+        return found
+
+    async def _hours(self, org: OrgId) -> Hours:
+        return (await self.org(org)).hours
+
+    async def shop_name(self, org: OrgId) -> str:
+        return (await self.org(org)).name
+
+    async def _sender(self, org: OrgId) -> Sender:
+        found = await self.org(org)
+        return Sender(found.name, self._sms, found.settings.otp_daily_cap)
+
+    async def _turn_shop(self, org: OrgId) -> TurnShop:
+        features = frozenset({"sms"}) if self._sms is not None else frozenset[str]()
+        return TurnShop(await self.shop_name(org), features, self.settings.retention_message_days)
+
+    async def _redeem(self, caller: Caller, token: str) -> Grant | None:
+        if caller.session is None:
+            return None
+        return await self.grants.by_token(caller.org, caller.session, token, self.clock.now())
+
+    async def _progress(self, org: OrgId, session: SessionId, turn: TurnId, stage: str) -> None:
+        await self.live.hint(org, session, {"kind": "progress", "turn_id": str(turn), "stage": stage})
+
+    async def health(self) -> Health:
+        """What `/readyz` shows; a down mall or model is not unready."""
+        swept = self.worker.last_sweep
+        try:
+            async with asyncio.timeout(2.0):
+                findings = await database_findings(self.db)
+        except (SangdamError, TimeoutError):
+            return Health(database=False, schema=False, keys=True)
+        return Health(
+            database=True,
+            schema=not findings,
+            keys=True,
+            worker_seen_s=self.clock.monotonic() - swept if swept is not None else None,
+        )
+
+    def web(self, *, doors: frozenset[Door] = frozenset({"http", "ws", "mcp"})) -> FastAPI:
+        from sangdam.web.server import create_web  # only a process with doors loads the web framework
+
+        settings = self.settings
+        parts = Parts(
+            db=self.db,
+            clock=self.clock,
+            hasher=self.hasher,
+            sessions=self.sessions,
+            inbox=self.inbox,
+            live=self.live,
+            agents=self.agents,
+            accounts=self.accounts,
+            tokens=self.tokens,
+            shop_name=self.shop_name,
+            opening=opening_message,
+            health=self.health,
+            ticket_secret=settings.widget_ticket_secret.get_secret_value(),
+            session_secret=settings.session_secret.get_secret_value(),
+            public_base_url=settings.public_base_url,
+            call_ws_url=settings.call_ws_url,
+            build=self.build,
+            profile=settings.profile,
+            retention_days=settings.retention_message_days,
+            limits=Limits(
+                chat_per_10s=settings.chat_per_10s,
+                chat_per_min=settings.chat_per_min,
+                joins_per_min_ip=settings.joins_per_min_ip,
+                tickets_per_min_ip=settings.tickets_per_min_ip,
+            ),
+            trusted_proxies=tuple(settings.trusted_proxies),
+            auth_mode=settings.auth_mode,
+            demo=Demo(self._around.demo_widget_key) if self._around.demo_widget_key is not None else None,
+            doors=doors,
+            image_hosts=(*IMAGE_HOSTS, *self._around.image_hosts),
+        )
+        return create_web(parts)
+
+    def jobs(self) -> JobRunner:
+        """The product's own clock: once over all replicas."""
+        runs = JobRuns(self.db, self.clock, build=self.build)
+
+        async def retention() -> None:
+            async def work(tally: Tally) -> None:
+                tally.counts["codes"] = await purge_codes(self.db, before=self.clock.now() - KEPT_DAYS)
+
+            await runs.run("retention", work, trigger="schedule", budget=JOB_BUDGETS["retention"])
+
+        async def reconcile() -> None:
+            await runs.close_abandoned(JOB_BUDGETS)
+
+        timetables = (Timetable("retention", "30 3 * * *", retention), Timetable("reconcile", "* * * * *", reconcile))
+        return JobRunner(
+            self._direct_dsn, jobs=(), timetables=timetables if self.settings.scheduler == "internal" else ()
+        )
+
+
+@contextlib.asynccontextmanager
+async def opened(
+    settings: Settings, dsn: str, *, around: Surroundings | None = None, pool: int = 16
+) -> AsyncIterator[Product]:
+    """A product on a database that is migrated and that this build may use. Raises Refused, SangdamError(UNAVAILABLE)."""
+    direct = settings.database_direct_url.get_secret_value() if settings.database_direct_url is not None else dsn
+    async with contextlib.AsyncExitStack() as closing:
+        db = await Database.open(dsn, max_size=pool, pooler=settings.behind_pooler)
+        closing.push_async_callback(db.close)
+        findings = await database_findings(db)
+        if findings and settings.profile == "prod":
+            raise Refused(findings)
+        for finding in findings:
+            log.warning("database_finding", finding=finding)
+        listener = await Listener.open(direct)
+        closing.push_async_callback(listener.close)
+        http = httpx2.AsyncClient(
+            limits=httpx2.Limits(max_connections=100, max_keepalive_connections=50), follow_redirects=False
+        )
+        closing.push_async_callback(http.aclose)
+        product = Product(settings, db, listener, http, around or Surroundings(), direct)
+        closing.push_async_callback(product.gate.drain)
+        product.live.start()
+        closing.push_async_callback(product.live.stop)
+        yield product
+
+
+@contextlib.asynccontextmanager
+async def working(product: Product, *, with_jobs: bool = True) -> AsyncIterator[None]:
+    """Turns are worked while this is open."""
+    product.worker.start()
+    jobs = product.jobs() if with_jobs else None
+    if jobs is not None:
+        jobs.start()
+    try:
+        yield
+    finally:
+        await product.worker.stop()
+        if jobs is not None:
+            await jobs.stop()
+
+
+__all__ = ["Product", "Refused", "Surroundings", "opened", "working"]
