@@ -8,11 +8,9 @@ import hashlib
 import hmac
 import json
 import math
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
 from enum import Enum, StrEnum
 from functools import lru_cache
 from typing import Literal, cast
@@ -256,24 +254,24 @@ def canonical(value: object) -> str:
 
 def plain(value: object) -> object:
     """JSON values only, as PostgreSQL gives them back: whole floats as integers, no NUL, no lone surrogate."""
+    kind = type(value)
+    if kind is str:
+        text = cast(str, value)
+        return text if text.isascii() and "\x00" not in text else _storable(text)
+    if value is None or kind is int or kind is bool:
+        return value
     match value:
-        case None | bool() | int() if not isinstance(value, Enum):
-            return value
-        case str() if not isinstance(value, Enum):
-            return value if value.isascii() and "\x00" not in value else _storable(value)
-        case float():
-            return int(value) if value.is_integer() else value if math.isfinite(value) else str(value)
         case Mapping():
-            return {str(plain(str(k))): plain(v) for k, v in cast("Mapping[object, object]", value).items()}
+            return {plain(str(k)): plain(v) for k, v in cast("Mapping[object, object]", value).items()}
         case list() | tuple() | set() | frozenset():
             members = cast("Sequence[object]", value)
             return [plain(member) for member in members]
+        case float():
+            return int(value) if value.is_integer() else value if math.isfinite(value) else str(value)
         case datetime():
             return _moment(value)
         case Enum():
             return plain(value.value)
-        case Decimal() | uuid.UUID():
-            return str(value)
         case _:
             return _storable(str(value))
 
@@ -312,6 +310,25 @@ def _context(text: str) -> object:
     return plain(json.loads(text))
 
 
+_HARMLESS_KEPT = 4096
+_HARMLESS_LENGTH = 48
+_harmless: set[tuple[str, str]] = set()
+"""Short texts the masker left as they were (names of flows, steps, kinds): most of what events are made of."""
+
+
+def _masked(key: str, value: object) -> object:
+    if isinstance(value, Mapping):
+        return {str(k): _masked(str(k), v) for k, v in cast("Mapping[object, object]", value).items()}
+    if isinstance(value, str) and (key, value) in _harmless:
+        return value
+    masked = mask_value(key, value)
+    if isinstance(value, str) and masked == value and len(value) <= _HARMLESS_LENGTH:
+        if len(_harmless) >= _HARMLESS_KEPT:
+            _harmless.clear()
+        _harmless.add((key, value))
+    return masked
+
+
 def _event_text(org: OrgId, event: AuditEvent) -> str:
     return canonical(
         {
@@ -321,9 +338,9 @@ def _event_text(org: OrgId, event: AuditEvent) -> str:
             "turn_id": event.turn,
             "state_rev": event.state_rev,
             "context_no": event.context_no,
-            "actor": mask_value("actor", event.actor),
+            "actor": _masked("actor", event.actor),
             "event_type": event.event_type,
-            "payload": mask_value("payload", event.payload),
+            "payload": _masked("payload", event.payload),
             "trace_id": event.trace_id,
             "at": event.at,
             "bot_context": _context(event.bot_context),
