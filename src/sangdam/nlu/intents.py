@@ -96,7 +96,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class IntentReading:
-    """All intents, most likely first; probabilities sum to 1. `source` is `model` or `rule:<name>`."""
+    """All intents, most likely first; probabilities sum to 1. `source` is `model`, `rule:<name>` or `guard:<name>`."""
 
     text: str
     candidates: tuple[Candidate, ...]
@@ -168,6 +168,16 @@ _RULES: Final = (
 )
 _RULE_PROBABILITY: Final = 0.97
 
+# Concepts that say nothing about a shop. A text with no other concept has nothing a flow could rest on, whatever its
+# letters look like; one that names another company is likely about that company.
+_NO_GROUND: Final = frozenset(
+    "can want how when past mine negative why urgent check change recommend phone hello askperm ack feeling weather you"
+    " daily coding study write finance news health place media fortune cook household civic inject philos smalltask curse"
+    " gibberish thanks praise bye nomore complainopen event member".split()
+)
+_ELSEWHERE: Final = frozenset({"othershop", "inject", "coding", "civic", "fortune", "cook", "household"})
+_GUARDED: Final = 0.60
+
 
 @dataclass(frozen=True, slots=True)
 class IntentModel:
@@ -201,10 +211,20 @@ class IntentModel:
                 logits += self.weights[group].sum(axis=0, dtype=np.int32) * (self.scale / np.float32(len(group) ** 0.5))
         intents = _softmax(logits[: len(INTENTS)] / self.temperatures[0])
         moods = _softmax(logits[len(INTENTS) :] / self.temperatures[1])
+        source = "model"
         rule = _rule_for(text)
         if rule is not None:
             intents = intents * (1 - _RULE_PROBABILITY)
             intents[INTENTS.index(rule.intent)] += _RULE_PROBABILITY
+            source = f"rule:{rule.name}"
+        else:
+            guard = _guard_for(found.concepts)
+            best = int(intents.argmax())
+            excess = float(intents[best]) - _GUARDED
+            if guard is not None and excess > 0 and INTENTS[best] not in TALK:
+                intents[best] = _GUARDED
+                intents[INTENTS.index(Intent.OUT_OF_SCOPE)] += excess
+                source = f"guard:{guard}"
         order = np.argsort(-intents, kind="stable").tolist()
         odds = intents.tolist()
         mood = int(moods.argmax())
@@ -213,13 +233,19 @@ class IntentModel:
             candidates=tuple(Candidate(INTENTS[i], odds[i]) for i in order),
             mood=MOODS[mood] if rule is None else rule.mood,
             mood_probability=float(moods[mood]) if rule is None else _RULE_PROBABILITY,
-            source="model" if rule is None else f"rule:{rule.name}",
+            source=source,
         )
 
 
 def _softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     powers = np.exp(logits - logits.max())
     return powers / powers.sum()
+
+
+def _guard_for(concepts: frozenset[str]) -> str | None:
+    if concepts & _ELSEWHERE:
+        return "elsewhere"
+    return None if concepts - _NO_GROUND else "no_ground"
 
 
 def _rule_for(text: str) -> _Rule | None:

@@ -88,20 +88,22 @@ def _rolling(codes: _Codes, shortest: int, longest: int, *, salt: int) -> list[_
 
 
 @cache
-def _concepts() -> tuple[dict[str, tuple[int, ...]], int]:
-    """Word → hashes of its concepts, and the length of the longest word."""
-    found: dict[str, tuple[int, ...]] = {}
-    for line in resources.files("sangdam.nlu").joinpath("corpus").joinpath("concepts.txt").read_text("utf-8").splitlines():
+def _concepts() -> tuple[dict[str, tuple[str, ...]], int]:
+    """Word → names of its concepts, and the length of the longest word."""
+    found: dict[str, tuple[str, ...]] = {}
+    listed = resources.files("sangdam.nlu").joinpath("corpus").joinpath("concepts.txt").read_text("utf-8")
+    for line in listed.splitlines():
         if not line or line.startswith("#"):
             continue
-        name, listed = line.split(":", 1)
-        for word in listed.split():
-            found[word] = (*found.get(word, ()), zlib.crc32(name.encode()))
+        name, words_of = line.split(":", 1)
+        for word in words_of.split():
+            if name not in found.get(word, ()):
+                found[word] = (*found.get(word, ()), name)
     return found, max(len(word) for word in found)
 
 
-def concepts(plain_text: str) -> list[int]:
-    """Hashes of the concepts of a `plain` text: Latin words first, then Hangul in order of appearance.
+def concepts(plain_text: str) -> list[str]:
+    """Names of the concepts of a `plain` text: Latin words first, then Hangul in order of appearance.
 
     Hangul is read without spaces, the longest word at each place wins; Latin words must match whole.
     """
@@ -125,9 +127,10 @@ class Features:
 
     surface: Buckets
     meaning: Buckets
+    concepts: frozenset[str]
 
 
-NOTHING: Final = Features(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+NOTHING: Final = Features(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), frozenset())
 
 
 def features(
@@ -155,17 +158,23 @@ def features(
     if with_words:
         crcs = np.array([zlib.crc32(word.encode()) for word in words(clean) if word != "?"], dtype=np.uint32)
         surface += _rolling(crcs, 1, 2, salt=3)
-    return Features(_mixed(surface), _meaning(clean) if with_meaning else NOTHING.meaning)
+    named = concepts(clean)
+    return Features(_mixed(surface), _meaning(named) if with_meaning else NOTHING.meaning, frozenset(named))
 
 
-def _meaning(clean: str) -> Buckets:
-    """Concepts, and each pair of concepts that occurs."""
-    named = np.array(sorted(set(concepts(clean)[-16:])), dtype=np.uint32)
-    if not len(named):
+@cache
+def _crc(name: str) -> int:
+    return zlib.crc32(name.encode())
+
+
+def _meaning(named: list[str]) -> Buckets:
+    """Concepts, and each pair of concepts that occurs. Of a long story the last sixteen count."""
+    hashes = np.array(sorted({_crc(name) for name in named[-16:]}), dtype=np.uint32)
+    if not len(hashes):
         return NOTHING.meaning
-    first, second = np.triu_indices(len(named), 1)
-    pairs = (named[first] * _PRIME ^ named[second]) * _MIX_B + np.uint32(99991)
-    return _mixed([named * _MIX_B + np.uint32(31337), pairs])
+    first, second = np.triu_indices(len(hashes), 1)
+    pairs = (hashes[first] * _PRIME ^ hashes[second]) * _MIX_B + np.uint32(99991)
+    return _mixed([hashes * _MIX_B + np.uint32(31337), pairs])
 
 
 def _mixed(hashes: list[_Codes]) -> Buckets:
