@@ -1,0 +1,88 @@
+"""What the doors are built from, handed down by the composition root. Values and objects only; nothing here reads settings."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
+from typing import Any, Literal
+
+from prometheus_client import CollectorRegistry
+
+from sangdam.agent.agents import Agents
+from sangdam.conversations.inbox import Inbox
+from sangdam.conversations.live import Live
+from sangdam.conversations.sessions import Sessions
+from sangdam.core.clock import Clock
+from sangdam.core.ids import OrgId
+from sangdam.db.database import Database
+from sangdam.orgs import Accounts, ApiTokens, Hasher, Member
+
+Door = Literal["http", "ws", "mcp"]
+IMAGE_HOSTS = ("https://*.cafe24.com", "https://*.cafe24img.com")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Per-IP limits do not bind loopback outside `prod`."""
+
+    chat_per_10s: int = 10
+    chat_per_min: int = 30
+    joins_per_min_ip: int = 60
+    tickets_per_min_ip: int = 30
+    logins_per_hour_ip: int = 10
+    sockets_per_conversation: int = 5
+
+
+@dataclass(frozen=True)
+class Health:
+    """What `/readyz` shows. `worker_seen_s`: seconds since a worker swept, None when never seen."""
+
+    database: bool
+    schema: bool
+    keys: bool
+    worker_seen_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Demo:
+    """The demo shop front at `/demo/shop`."""
+
+    widget_key: str
+
+
+@dataclass(frozen=True)
+class Parts:
+    db: Database
+    clock: Clock
+    hasher: Hasher
+    sessions: Sessions
+    inbox: Inbox
+    live: Live
+    agents: Agents
+    accounts: Accounts
+    tokens: ApiTokens
+    shop_name: Callable[[OrgId], Awaitable[str]]
+    opening: Callable[[str, str, int], tuple[str, Mapping[str, Any]]]
+    """First words of a conversation: `(language, shop_name, retention_days) -> (text, payload)`."""
+    health: Callable[[], Awaitable[Health]]
+    ticket_secret: str = field(repr=False)
+    session_secret: str = field(repr=False)
+    public_base_url: str
+    call_ws_url: str
+    build: str
+    profile: Literal["dev", "test", "prod"]
+    retention_days: int = 30
+    limits: Limits = Limits()
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    auth_mode: Literal["builtin", "supabase"] = "builtin"
+    bearer: Callable[[str], Awaitable[Member | None]] | None = None
+    """Another issuer's proof of who somebody is (`AUTH_MODE=supabase`)."""
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    demo: Demo | None = None
+    doors: frozenset[Door] = frozenset({"http", "ws", "mcp"})
+    image_hosts: tuple[str, ...] = IMAGE_HOSTS
+    """Where pictures of products may come from, as CSP sources."""
+
+    @property
+    def secure(self) -> bool:
+        """Served over https: cookies are `Secure`, HSTS is sent."""
+        return self.public_base_url.startswith("https://")

@@ -1,0 +1,43 @@
+"""Widgets, and what the chat API answers a repeated request with, in the database."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sangdam.core.ids import AgentId, OrgId, SessionId, TurnId
+from sangdam.db.database import Row, Transaction
+
+
+async def widget_of_key(tx: Transaction, public_key: str) -> tuple[OrgId, uuid.UUID] | None:
+    """In a system transaction: identifiers only, of an active widget of an active organisation."""
+    row = await tx.fetchrow("select org_id, widget_id from sys_org_by_widget_key($1)", public_key)
+    return (OrgId(row["org_id"]), row["widget_id"]) if row is not None else None
+
+
+async def widget_row(org: OrgId, tx: Transaction, widget: uuid.UUID) -> Row | None:
+    return await tx.fetchrow(
+        "select id, org_id, agent_family_id, public_key, allowed_origins, allowed_paths, theme, language from b_bot_widgets where org_id = $1 and id = $2 and is_active", org, widget
+    )
+
+
+async def insert_widget(
+    org: OrgId, tx: Transaction, *, widget: uuid.UUID, agent: AgentId, public_key: str, origins: Sequence[str], paths: Sequence[str], theme: Mapping[str, Any], language: str,
+) -> None:  # fmt: skip
+    await tx.execute(
+        "insert into b_bot_widgets (id, org_id, agent_family_id, public_key, allowed_origins, allowed_paths, theme, language) values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        widget, org, agent, public_key, list(origins), list(paths), dict(theme), language,
+    )  # fmt: skip
+
+
+async def session_begun_by(org: OrgId, tx: Transaction, request_hash: str, *, since: datetime) -> SessionId | None:
+    """The conversation an API request opened, found again by the hash of its caller and `client_id`."""
+    found = await tx.fetchval(
+        "select id from d_conv_sessions where org_id = $1 and visitor_hash = $2 and started_at >= $3 and channel in ('api', 'lab') order by started_at limit 1",
+        org, request_hash, since,
+    )  # fmt: skip
+    return SessionId(found) if found is not None else None
+
+
+async def turn_row(org: OrgId, tx: Transaction, turn: TurnId) -> Row | None:
+    return await tx.fetchrow("select state_rev, kb_references, trace_id from d_conv_turns where org_id = $1 and id = $2", org, turn)
