@@ -213,6 +213,17 @@ async def test_a_scope_the_mall_did_not_grant_refuses(world: World) -> None:
     assert row["policy_decision"]["scopes_missing"] == ["read_order"]
 
 
+async def test_a_mall_that_was_disconnected_is_left_to_the_tool_to_name(world: World) -> None:
+    async with world.db.org(world.org) as tx:
+        await tx.execute(
+            'update a_iam_auth_settings set providers = \'{"cafe24": {"status": "revoked", "scopes": []}}\''
+        )
+    world.shop.ends["lookup_order"] = Failed("CAFE24_REAUTH_REQUIRED")
+    assert await world.gate.call(world.verified(), "lookup_order", {"order_id": ORDER}) == Failed(
+        "CAFE24_REAUTH_REQUIRED"
+    )
+
+
 async def test_scopes_may_come_from_a_function(world: World) -> None:
     async def none(org: object) -> frozenset[str] | None:
         return frozenset()

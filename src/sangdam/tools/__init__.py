@@ -3,6 +3,7 @@
 from sangdam.tools.codes import CODES, Code
 from sangdam.tools.effects import ByMember, ByShopper, Effects
 from sangdam.tools.gate import Gate
+from sangdam.tools.policies import Policies
 from sangdam.tools.registry import Registry, check_catalogue, published_schema, seed_policies, sync_catalogue
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Code",
     "Effects",
     "Gate",
+    "Policies",
     "Registry",
     "check_catalogue",
     "published_schema",

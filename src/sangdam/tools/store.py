@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sangdam.core.ids import EffectId, OrgId, SessionId, TurnId
+from sangdam.core.ids import EffectId, OrgId, SessionId, TurnId, UserId
 from sangdam.db.database import Row, Transaction
 from sangdam.orgs.hours import Hours
 from sangdam.tools.breaker import Breaker
@@ -78,6 +78,43 @@ async def insert_policy(
     )
 
 
+_POLICY = "id as policy_id, tool_name, is_allowed, allowed_callers, rate_limit_per_min, session_limit_per_hour, conditions, masking_rules, version"
+_POLICIES = f"select {_POLICY} from c_mcp_tool_policies where org_id = $1"  # noqa: S608
+_POLICIES_OF = _POLICIES + " and tool_name = any($2::text[]) order by tool_name for update"
+
+
+async def read_policies(tx: Transaction, org: OrgId) -> dict[str, PolicyRow]:
+    return {
+        row["tool_name"]: _policy(row, Conditions.model_validate(row["conditions"]))
+        for row in await tx.fetch(_POLICIES, org)
+    }
+
+
+async def lock_policy(tx: Transaction, org: OrgId, tool: str) -> PolicyRow | None:
+    rows = await tx.fetch(_POLICIES_OF, org, [tool])
+    return _policy(rows[0], Conditions.model_validate(rows[0]["conditions"])) if rows else None
+
+
+async def write_policy(tx: Transaction, org: OrgId, tool: str, policy: PolicyRow, *, by: UserId, at: datetime) -> None:
+    """Inserts or replaces; the version is the caller's."""
+    await tx.execute(
+        "insert into c_mcp_tool_policies (org_id, tool_name, is_allowed, allowed_callers, rate_limit_per_min, session_limit_per_hour, conditions, masking_rules,"
+        " version, updated_by, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict (org_id, tool_name) do update set is_allowed = $3,"
+        " allowed_callers = $4, rate_limit_per_min = $5, session_limit_per_hour = $6, conditions = $7, masking_rules = $8, version = $9, updated_by = $10, updated_at = $11",
+        org,
+        tool,
+        policy.is_allowed,
+        sorted(policy.allowed_callers),
+        policy.per_minute,
+        policy.session_per_hour,
+        policy.conditions.model_dump(mode="json", exclude_defaults=True),
+        {"fields": sorted(policy.masking.fields)} if policy.masking.fields else {},
+        policy.version,
+        by,
+        at,
+    )
+
+
 # What a call must know before it runs, in one query
 
 
@@ -94,7 +131,8 @@ class Ground:
 _GROUND = """
 select t.is_active as active, o.status, o.business_hours, o.timezone,
   p.id as policy_id, p.is_allowed, p.allowed_callers, p.rate_limit_per_min, p.session_limit_per_hour, p.conditions, p.masking_rules, p.version,
-  b.state, b.failures, b.next_try_at, s.providers #> '{cafe24,scopes}' as granted
+  b.state, b.failures, b.next_try_at,
+  case when s.providers #>> '{cafe24,status}' is distinct from 'revoked' then s.providers #> '{cafe24,scopes}' end as granted
 from a_iam_organizations o
 left join c_mcp_tools t on t.name = $2
 left join c_mcp_tool_policies p on p.org_id = o.id and p.tool_name = $2
