@@ -20,8 +20,8 @@ from sangdam.agent.turn import Shop as TurnShop
 from sangdam.agent.turn import Turns
 from sangdam.agent.understand import Understanding
 from sangdam.agent.worker import Worker
-from sangdam.commerce import tools as commerce_tools
 from sangdam.commerce import Shop as ShopProtocol
+from sangdam.commerce import tools as commerce_tools
 from sangdam.commerce.cafe24.client import MallClient
 from sangdam.commerce.cafe24.limits import MallLimiter, OpenLimiter
 from sangdam.commerce.cafe24.mall import Cafe24Shop, Shared
@@ -56,6 +56,7 @@ from sangdam.web.parts import IMAGE_HOSTS, Demo, Door, Health, Limits, Parts
 
 log = structlog.get_logger(__name__)
 
+ALL_DOORS: frozenset[Door] = frozenset({"http", "ws", "mcp"})
 ORG_SECONDS = 5.0
 """How long an org's name and hours are believed before they are read again."""
 KEPT_DAYS = timedelta(days=1)
@@ -85,7 +86,6 @@ class Surroundings:
     open_bucket: bool = False
     orderer_floor_s: float = 0.4
     clock: Clock | None = None
-    demo_widget_key: str | None = None
     image_hosts: tuple[str, ...] = ()
 
 
@@ -238,7 +238,8 @@ class Product:
             worker_seen_s=self.clock.monotonic() - swept if swept is not None else None,
         )
 
-    def web(self, *, doors: frozenset[Door] = frozenset({"http", "ws", "mcp"})) -> FastAPI:
+    def web(self, *, doors: frozenset[Door] = ALL_DOORS, demo_widget_key: str | None = None) -> FastAPI:
+        """`demo_widget_key`: also shows the demo's shop page, with this widget in its corner."""
         from sangdam.web.server import create_web  # only a process with doors loads the web framework
 
         settings = self.settings
@@ -270,7 +271,7 @@ class Product:
             ),
             trusted_proxies=tuple(settings.trusted_proxies),
             auth_mode=settings.auth_mode,
-            demo=Demo(self._around.demo_widget_key) if self._around.demo_widget_key is not None else None,
+            demo=Demo(demo_widget_key) if demo_widget_key is not None else None,
             doors=doors,
             image_hosts=(*IMAGE_HOSTS, *self._around.image_hosts),
         )

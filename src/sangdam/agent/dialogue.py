@@ -56,7 +56,7 @@ from sangdam.agent.flows import BY_NAME, FLOWS, FlowKind
 from sangdam.agent.flows.asides import ASIDES
 from sangdam.agent.flows.steps import MENU, PERSON
 from sangdam.agent.state import Expected, Proof, Run, State, Wish
-from sangdam.tools.model import Assurance, NeedsVerification, Outcome
+from sangdam.tools.model import Assurance, Done, NeedsVerification, Outcome
 
 MAX_STACK = 3
 MAX_AGENDA = 5
@@ -468,8 +468,13 @@ def expected_of(state: State, waiting: Waiting, seq: int) -> Expected:
     return Expected(waiting.key, kind, state.current.run, seq, state.current.asks.get(waiting.key, 1))
 
 
-def outcome_known(state: State, calling: Calling, outcome: Outcome, proof: Proof) -> State:
-    """The state after a tool answered. A lapsed identity is forgotten with its proof steps, so that the flow asks for it again."""
+def outcome_known(state: State, calling: Calling, outcome: Outcome, proof: Proof, draft: Draft) -> State:
+    """The state after a tool answered. A lapsed identity is forgotten with its proof steps, so that the flow asks for it again.
+
+    A proof is told here: once it holds, a replay no longer passes the steps that led to it.
+    """
+    if calling.step.tool == "verify_otp" and isinstance(outcome, Done):
+        draft.say("identify.verified")
     if isinstance(outcome, NeedsVerification) and outcome.reason in ("missing", "expired"):
         return lapsed(replace(state, proof=proof))
     return replace(state, run=state.current.with_answers({calling.key: outcome}), proof=proof)

@@ -261,7 +261,7 @@ class Turns:
         if calling.step.tool == "create_handoff" and isinstance(outcome, Done):
             work.draft.handed_off = True
             work.draft.event("HANDOFF_REQUESTED", reason=calling.step.arguments.get("reason"))
-        work.state = dialogue.outcome_known(work.state, calling, outcome, self._proof(work))
+        work.state = dialogue.outcome_known(work.state, calling, outcome, self._proof(work), work.draft)
 
     def _proof(self, work: Work) -> Proof:
         """The identity that the live grants amount to: the phone before the single order."""

@@ -132,7 +132,8 @@ class Understanding:
         rude = abuse_level(normal)
         insult: tuple[Command, ...] = (Abuse(rude),) if rude else ()
         if answer:
-            extra = self._beside(normal, values, state)
+            consumed = any(value.name in KEPT_SLOTS or value.name == "otp" for value in values)
+            extra = self._beside(normal, values, state) if consumed else ()
             return Reading((*found, *answer, *insult, *extra), "expected")
         if phrase is not None and phrase.kind != "abuse":
             return Reading((*found, of_phrase(phrase)), "rules")
@@ -169,6 +170,14 @@ class Understanding:
         candidates = tuple((candidate.intent.value, candidate.probability) for candidate in best.candidates[:3])
         named = tuple(command for command in found if isinstance(command, SetSlot) and command.name in KEPT_SLOTS)
         commands: list[Command] = [*found]
+        if any(command.name == "order_id" for command in named) and question is None and best.action is not Action.ACT:
+            wish = next((name for name, _ in candidates if name in ORDER_INTENTS), "order_lookup")
+            return Reading(
+                (*commands, StartFlow(wish, "ask_own", best.top.probability)),
+                "lexical",
+                best.top.probability,
+                candidates,
+            )
         for reading in readings[:5]:
             commands.extend(self._wish(reading, normal, text, values, state, question))
         if all(isinstance(command, SetSlot | SetLanguage) for command in commands):

@@ -18,6 +18,12 @@ from sangdam.orgs.keyring import KeyRing
 
 _CODE = re.compile(r"(?<!\d)(?:\d[ -]?){5}\d(?!\d)")
 """Six digits, as a one-time code is typed; hidden only while the conversation waits for one."""
+_NAME = re.compile(r"[가-힣]{2,}|[A-Za-z]{2,}")
+"""Any word may be a name while the conversation waits for one."""
+
+
+def _first_letter(word: re.Match[str]) -> str:
+    return word.group()[0] + "*" * (len(word.group()) - 1)
 
 
 class Inbox:
@@ -41,12 +47,16 @@ class Inbox:
         message = uuid.uuid4()
         masked = mask_text(said)
         sealed = self._sealed(org, message, said) if masked != said else None
-        hidden = _CODE.sub(STARS, masked)
-        as_code = (hidden, sealed or self._sealed(org, message, said)) if hidden != masked else None
+        original = sealed or self._sealed(org, message, said)
+        as_asked = {
+            "otp": _CODE.sub(STARS, masked),
+            "orderer_name": _NAME.sub(_first_letter, masked),
+            "order_fix": _NAME.sub(_first_letter, masked),
+        }
         payload = {"action": dict(action)} if action is not None else {}
         async with self._db.org(org) as tx:
             row = await store.accept(
-                org, tx, session, message=message, client_id=client_id, kind="text", text=masked, sealed=sealed, code_text=as_code, payload=payload, now=self._clock.now()
+                org, tx, session, message=message, client_id=client_id, kind="text", text=masked, sealed=sealed, as_asked=as_asked, original=original, payload=payload, now=self._clock.now()
             )  # fmt: skip
         if row["status"] is None:
             return Refused("unknown")

@@ -94,15 +94,14 @@ async def idle(tx: Transaction, before: datetime, limit: int) -> list[tuple[OrgI
 
 
 async def accept(
-    org: OrgId, tx: Transaction, session: SessionId, *, message: uuid.UUID, client_id: str, kind: str, text: str, sealed: str | None, code_text: tuple[str, str] | None,
-    payload: Mapping[str, Any], now: datetime,
+    org: OrgId, tx: Transaction, session: SessionId, *, message: uuid.UUID, client_id: str, kind: str, text: str, sealed: str | None, as_asked: Mapping[str, str],
+    original: str, payload: Mapping[str, Any], now: datetime,
 ) -> Row:  # fmt: skip
     """One statement: seen before, closed, or stored as the next `seq` with its turn owed and its watchers woken.
 
-    `code_text` (mask, sealed original) replaces text and seal when the open question waits for a one-time code: a code is not
-    kept readable. Columns: `seq` (null when refused), `duplicate`, `status` (null when unknown).
+    `as_asked`: the masked text by the kind of the open question, where that says what the words are (a code, a name); `original`
+    is the sealed original that then goes with it. Columns: `seq` (null when refused), `duplicate`, `status` (null when unknown).
     """
-    masked, masked_seal = code_text if code_text is not None else (None, None)
     row = await tx.fetchrow(
         """
         with locked as (
@@ -111,10 +110,9 @@ async def accept(
           select seq from d_conv_messages where session_id = $2 and client_id = $4 and org_id = $1
         ), said as (
           insert into d_conv_messages (id, org_id, session_id, seq, sender, kind, text, text_sealed, pii, payload, client_id, created_at)
-          select $3, $1, $2, l.next_seq, 'shopper', $5,
-            case when l.expected = 'otp' then coalesce($9::text, $6::text) else $6::text end, case when l.expected = 'otp' then coalesce($10::text, $7::text) else $7::text end,
-            case when l.expected = 'otp' then coalesce($10::text, $7::text) else $7::text end is not null, $8::text::jsonb, $4, $11
-          from locked l where l.status <> 'closed' and not exists (select from seen)
+          select $3, $1, $2, l.next_seq, 'shopper', $5, l.masked, case when l.masked <> $6::text then $10::text else $7::text end,
+            l.masked <> $6::text or $7::text is not null, $8::text::jsonb, $4, $11
+          from (select *, coalesce($9::text::jsonb ->> expected, $6::text) as masked from locked) l where l.status <> 'closed' and not exists (select from seen)
           returning seq
         ), moved as (
           update d_conv_sessions s set next_seq = s.next_seq + 1, last_activity_at = $11,
@@ -126,7 +124,7 @@ async def accept(
         select coalesce((select seq from said), (select seq from seen)) as seq, exists (select from seen) as duplicate, (select status from locked) as status,
           (select count(*) from moved) as moved
         """,
-        org, session, message, client_id, kind, text, sealed, _json(payload), masked, masked_seal, now,
+        org, session, message, client_id, kind, text, sealed, _json(payload), _json(as_asked), original, now,
     )  # fmt: skip
     if row is None:
         raise RuntimeError("a statement without a row")

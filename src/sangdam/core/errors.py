@@ -26,7 +26,15 @@ class SangdamError(Exception):
     `ops` is for operators and may name internals; it never holds personal data or secrets. What a shopper reads is chosen by kind.
     """
 
-    def __init__(self, kind: Kind, ops: str, *, code: str | None = None, fields: tuple[str, ...] = (), retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        ops: str,
+        *,
+        code: str | None = None,
+        fields: tuple[str, ...] = (),
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(ops)
         self.kind = kind
         self.ops = ops

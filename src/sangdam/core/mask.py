@@ -14,15 +14,27 @@ _EMAIL = re.compile(r"\b([A-Za-z0-9])[A-Za-z0-9._%+-]*@([A-Za-z0-9-]+(?:\.[A-Za-
 _RRN = re.compile(r"(?<!\d)\d{6}\s?-\s?[1-8]\d{6}(?!\d)")
 _CARD = re.compile(r"(?<!\d)(?:\d{4}[ -]){3}\d{4}(?!\d)")
 _CUSTOMS = re.compile(r"(?<![A-Za-z0-9])[Pp]\d{12}(?!\d)")
-_PHONE = re.compile(r"(?<![\d-])(?:\+?82[\s-]?0?|0)(1[016789]|2|[3-6]\d|50\d|70|80)[\s.-]?(\d{3,4})[\s.-]?(\d{4})(?![\d-])")
+_PHONE = re.compile(
+    r"(?<![\d-])(?:\+?82[\s-]?0?|0)(1[016789]|2|[3-6]\d|50\d|70|80)[\s.-]?(\d{3,4})[\s.-]?(\d{4})(?![\d-])"
+)
 _ACCOUNT = re.compile(r"((?:계좌|은행|뱅크|농협|신협|새마을|우체국)[^\d\n]{0,12})(\d[\d -]{7,18}\d)")
-_DOOR = re.compile(r"((?:공동\s*현관|현관\s*비밀\s*번호|비밀\s*번호|비번|출입\s*번호)[^\d#*\n]{0,8})([#*]?\d{3,8}[#*]?)")
+_DOOR = re.compile(
+    r"((?:공동\s*현관|현관\s*비밀\s*번호|비밀\s*번호|비번|출입\s*번호)[^\d#*\n]{0,8})([#*]?\d{3,8}[#*]?)"
+)
 _CODE = re.compile(r"((?:인증\s*번호|인증\s*코드)[^\d\n]{0,10})(\d{6})(?!\d)")
+_NAME_LABELLED = re.compile(
+    r"((?:이름|성함|주문자|예금주|입금자|수령인|받는\s?분|보내는\s?분)(?:명|분)?(?:은|는|이|가|:)?\s*)([가-힣])([가-힣]{1,3})(?=이에요|예요|입니다|이고|이요|요|인데|[\s,./]|$)"
+)
+_NAME_BEFORE_PHONE = re.compile(
+    r"(?<![가-힣])(?!번호|전화|연락|휴대|핸드|주문|제가|저는|제\s|내\s)([가-힣])([가-힣]{1,3})(?:이에요|예요|이고|이요|요)?(?=[\s,./]{1,3}0\d{1,2}-\*{4})"
+)
 _ADDRESS = re.compile(
     r"((?:서울|부산|대구|인천|광주|대전|울산|세종|경기|강원|충북|충남|전북|전남|경북|경남|제주|충청[남북]도|전라[남북]도|경상[남북]도)"
     r"[가-힣]{0,6}\s+[가-힣]{1,6}(?:시|군|구)(?:\s+[가-힣]{1,6}구)?)\s+[^\n,.!?]{2,}"
 )
-_ROAD = re.compile(r"[가-힣0-9]{1,12}(?:대로|로|길)\s?\d{1,4}(?:번?길\s?\d{1,4})?(?:-\d{1,4})?(?:[\s,]*\d{1,4}\s?(?:동|호|층))*")
+_ROAD = re.compile(
+    r"[가-힣0-9]{1,12}(?:대로|로|길)\s?\d{1,4}(?:번?길\s?\d{1,4})?(?:-\d{1,4})?(?:[\s,]*\d{1,4}\s?(?:동|호|층))*"
+)
 _UNIT = re.compile(r"\d{1,4}\s?동\s?\d{1,4}\s?호")
 _BEARER = re.compile(r"\b(?:sgd_|v1\.[a-z0-9]{1,8}\.|eyJ)[A-Za-z0-9_.\-]{8,}")
 _LONG_NUMBER = re.compile(r"(?<![\d-])(\d{4})\d{2,10}(\d{4})(?![\d-])")
@@ -83,6 +95,8 @@ def mask_text(text: str) -> str:
     text = _CODE.sub(r"\1" + STARS, text)
     text = _DOOR.sub(r"\1" + STARS, text)
     text = _PHONE.sub(lambda m: f"0{m[1]}-****-{m[3]}", text)
+    text = _NAME_LABELLED.sub(lambda m: m[1] + m[2] + "*" * len(m[3]), text)
+    text = _NAME_BEFORE_PHONE.sub(lambda m: m[1] + "*" * len(m[2]), text)
     text = _ACCOUNT.sub(r"\1" + STARS, text)
     text = _ADDRESS.sub(r"\1 " + STARS, text)
     text = _ROAD.sub(STARS, text)

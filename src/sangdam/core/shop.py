@@ -123,7 +123,11 @@ class Order:
     @property
     def status_class(self) -> StatusClass:
         """The least advanced class among unclaimed items; the claim's own where every item is claimed."""
-        open_items = [item for item in self.items if item.status_class not in CLAIM_CLASSES and item.status_class is not StatusClass.OTHER]
+        open_items = [
+            item
+            for item in self.items
+            if item.status_class not in CLAIM_CLASSES and item.status_class is not StatusClass.OTHER
+        ]
         ranks = list(StatusClass)
         return min((item.status_class for item in open_items or self.items), key=ranks.index, default=StatusClass.OTHER)
 

@@ -171,7 +171,6 @@ def read_code(reference: str) -> Flow[Identified | Given]:
                 continue
         match outcome:
             case Done():
-                yield from say("identify.verified")
                 return Proved()
             case Failed(code="OTP_INVALID", detail=detail):
                 yield from say("w.code_wrong", left=int(detail.get("left", 0)))

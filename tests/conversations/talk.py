@@ -23,13 +23,26 @@ from sangdam.conversations.model import Accepted, NewSession, Session
 from sangdam.core.clock import KST, SettableClock
 from sangdam.core.ids import AgentId, MemberId, OrderId, OrgId, new_trace_id, new_uuid
 from sangdam.core.phone import Phone
-from sangdam.core.shop import CLAIM_CLASSES, Amounts, Buyer, Carrier, Claim, Customer, Item, Order, Place, Receiver, Shipment, StatusClass
+from sangdam.core.shop import (
+    CLAIM_CLASSES,
+    Amounts,
+    Buyer,
+    Carrier,
+    Claim,
+    Customer,
+    Item,
+    Order,
+    Place,
+    Receiver,
+    Shipment,
+    StatusClass,
+)
+from sangdam.db.database import Database
 from sangdam.db.testing import Addresses, connected
 from sangdam.notify import Console
 from sangdam.orgs.hours import Hours
 from sangdam.settings import Settings
 from sangdam.tools.registry import sync_catalogue
-from sangdam.db.database import Database
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 """Monday 11:00 in Seoul: the shop is open."""
@@ -43,7 +56,16 @@ OPEN_HOURS = Hours.model_validate({day: [["10:00", "17:00"]] for day in ("mon", 
 FORBIDDEN = re.compile(
     r"CAFE24|ORDER_|OTP_|TOOL|API|JSON|토큰|스코프|정책 행|시스템 오류|을\(를\)|이\(가\)|은\(는\)|\{|\}|None|null|Traceback|[A-Z]{2,}_[A-Z]{2,}"
 )
-PERSONAL = ("김하늘", "이서준", "01000001234", "010-0000-1234", "01000005678", "010-0000-5678", "세종대로", "690000000012")
+PERSONAL = (
+    "김하늘",
+    "이서준",
+    "01000001234",
+    "010-0000-1234",
+    "01000005678",
+    "010-0000-5678",
+    "세종대로",
+    "690000000012",
+)
 DONE_WORDS = re.compile(r"바꿔 드렸어요|변경했어요|취소했어요|접수했어요|환불했어요")
 
 
@@ -55,7 +77,16 @@ def item(number: str, n: int, name: str, code: str, **more: Any) -> Item:
     )  # fmt: skip
 
 
-def order(number: str, days_ago: float, items: Sequence[Item], *, phone: Phone = HANEUL, name: str = "김하늘", member: str | None = "haneul01", **more: Any) -> Order:
+def order(
+    number: str,
+    days_ago: float,
+    items: Sequence[Item],
+    *,
+    phone: Phone = HANEUL,
+    name: str = "김하늘",
+    member: str | None = "haneul01",
+    **more: Any,
+) -> Order:
     unpaid = all(each.status_class is StatusClass.AWAITING_PAYMENT for each in items)
     return Order(
         OrderId(number), NOW - timedelta(days=days_ago), MemberId(member) if member else None, Buyer(name, phone, None, MemberId(member) if member else None),
@@ -64,7 +95,9 @@ def order(number: str, days_ago: float, items: Sequence[Item], *, phone: Phone =
     )  # fmt: skip
 
 
-def parcel(number: str, n: int, codes: Sequence[str], status: StatusClass, text: str, tracking: str = "690000000012") -> Shipment:
+def parcel(
+    number: str, n: int, codes: Sequence[str], status: StatusClass, text: str, tracking: str = "690000000012"
+) -> Shipment:
     return Shipment(f"D-{number}-{n:02d}", "0006", tracking, status, text, tuple(codes), NOW - timedelta(days=1))
 
 
@@ -79,16 +112,44 @@ def seeded() -> MemoryShop:
     orders = [
         order(OXFORD, 0.6, [item(OXFORD, 1, "옥스포드 셔츠", "N10")]),
         order(SHIRT, 0.9, [item(SHIRT, 1, "린넨 셔츠", "N30", shipped_at=shipped)]),
-        order(TWO_PARCELS, 5, [item(TWO_PARCELS, 1, "머그컵", "N30", shipped_at=shipped), item(TWO_PARCELS, 2, "접시", "N10")]),
-        order(PANTS, 13, [item(PANTS, 1, "코튼 팬츠", "N40", shipped_at=shipped - timedelta(days=9), delivered_at=shipped - timedelta(days=7))]),
-        order(UNPAID, 0.05, [item(UNPAID, 1, "니트", "N00")], payment_deadline=NOW + timedelta(days=2), auto_cancels=True),
+        order(
+            TWO_PARCELS,
+            5,
+            [item(TWO_PARCELS, 1, "머그컵", "N30", shipped_at=shipped), item(TWO_PARCELS, 2, "접시", "N10")],
+        ),
+        order(
+            PANTS,
+            13,
+            [
+                item(
+                    PANTS,
+                    1,
+                    "코튼 팬츠",
+                    "N40",
+                    shipped_at=shipped - timedelta(days=9),
+                    delivered_at=shipped - timedelta(days=7),
+                )
+            ],
+        ),
+        order(
+            UNPAID, 0.05, [item(UNPAID, 1, "니트", "N00")], payment_deadline=NOW + timedelta(days=2), auto_cancels=True
+        ),
         order("20261101-0000101", 22, [item("20261101-0000101", 1, "양말", "C40")]),
         order("20261020-0000090", 34, [item("20261020-0000090", 1, "보류 담요", "N22")]),
-        order(OTHERS, 3, [item(OTHERS, 1, "남의 가방", "N30", shipped_at=shipped)], phone=SEOJUN, name="이서준", member="seojun"),
+        order(
+            OTHERS,
+            3,
+            [item(OTHERS, 1, "남의 가방", "N30", shipped_at=shipped)],
+            phone=SEOJUN,
+            name="이서준",
+            member="seojun",
+        ),
     ]
     parcels = {
         OrderId(SHIRT): (parcel(SHIRT, 0, [f"{SHIRT}-01"], StatusClass.IN_TRANSIT, "배송중"),),
-        OrderId(TWO_PARCELS): (parcel(TWO_PARCELS, 0, [f"{TWO_PARCELS}-01"], StatusClass.IN_TRANSIT, "배송중", "690000000033"),),
+        OrderId(TWO_PARCELS): (
+            parcel(TWO_PARCELS, 0, [f"{TWO_PARCELS}-01"], StatusClass.IN_TRANSIT, "배송중", "690000000033"),
+        ),
         OrderId(PANTS): (parcel(PANTS, 0, [f"{PANTS}-01"], StatusClass.DELIVERED, "배송완료", "690000000044"),),
         OrderId(OTHERS): (parcel(OTHERS, 0, [f"{OTHERS}-01"], StatusClass.IN_TRANSIT, "배송중", "690000000055"),),
     }
@@ -138,10 +199,24 @@ class Talk:
     heard: list[Answer] = field(default_factory=list[Answer])
     proved: bool = False
 
-    async def send(self, text: str | None = None, action: Mapping[str, Any] | None = None, label: str | None = None, *, client_id: str | None = None) -> Accepted:
+    async def send(
+        self,
+        text: str | None = None,
+        action: Mapping[str, Any] | None = None,
+        label: str | None = None,
+        *,
+        client_id: str | None = None,
+    ) -> Accepted:
         self.count += 1
         self.clock.move(seconds=1)
-        accepted = await self.product.inbox.accept(self.org, self.session.id, client_id=client_id or f"client-{self.count:04d}", text=text, action=action, label=label)
+        accepted = await self.product.inbox.accept(
+            self.org,
+            self.session.id,
+            client_id=client_id or f"client-{self.count:04d}",
+            text=text,
+            action=action,
+            label=label,
+        )
         assert isinstance(accepted, Accepted)
         return accepted
 
@@ -189,7 +264,8 @@ class Talk:
         """Tool, status, code of every closed call of this conversation, in order."""
         async with connected(self.dsn) as owner:
             rows = await owner.fetch(
-                "select tool_name, status, code from f_audit_mcp_tools where session_id = $1 and phase = 'closed' order by chain_seq", self.session.id
+                "select tool_name, status, code from f_audit_mcp_tools where session_id = $1 and phase = 'closed' order by chain_seq",
+                self.session.id,
             )
         return [(row["tool_name"], row["status"], row["code"]) for row in rows]
 
@@ -206,10 +282,12 @@ class Talk:
                     f"""
                     select a.id from {table} a join d_conv_turns t on t.id = a.turn_id
                     where a.state_rev <> t.state_rev or a.session_id <> t.session_id or a.bot_context is distinct from t.context_trail -> a.context_no
-                    """  # noqa: S608
+                    """
                 )
                 assert wrong == [], f"{len(wrong)} rows of {table} contradict their turn"
-            turns = await owner.fetch("select id, bot_context::text as c, (context_trail -> -1)::text as last from d_conv_turns where status in ('done', 'failed')")
+            turns = await owner.fetch(
+                "select id, bot_context::text as c, (context_trail -> -1)::text as last from d_conv_turns where status in ('done', 'failed')"
+            )
             for turn in turns:
                 context, last = json.loads(turn["c"]), json.loads(turn["last"])
                 assert last["turn_id"] == context["turn_id"] and last["rev"] == context["rev"]
@@ -218,18 +296,24 @@ class Talk:
 
     async def nothing_personal_lies_open(self) -> None:
         async with connected(self.dsn) as owner:
-            tables = await owner.fetch("select table_name as t from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE'")
+            tables = await owner.fetch(
+                "select table_name as t from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE'"
+            )
             for table in tables:
-                found = await owner.fetch(f'select t::text as row from "{table["t"]}" t')  # noqa: S608
+                found = await owner.fetch(f'select t::text as row from "{table["t"]}" t')
                 for row in found:
                     digits = re.sub(r"[^0-9]", "", row["row"]) if table["t"].startswith("f_audit") else ""
-                    assert HANEUL.digits not in row["row"] and HANEUL.dashed not in row["row"], f"a phone in {table['t']}"
+                    assert HANEUL.digits not in row["row"] and HANEUL.dashed not in row["row"], (
+                        f"a phone in {table['t']}"
+                    )
                     assert "김하늘" not in row["row"], f"a name in {table['t']}"
                     assert HANEUL.digits not in digits or "0000" in digits, table["t"]
 
 
 @asynccontextmanager
-async def talking(addresses: Addresses, *, mall: MemoryShop | None = None, sms: bool = True, opening: bool = True, at: datetime = NOW) -> AsyncIterator[Talk]:
+async def talking(
+    addresses: Addresses, *, mall: MemoryShop | None = None, sms: bool = True, opening: bool = True, at: datetime = NOW
+) -> AsyncIterator[Talk]:
     """A conversation with the agent of a new org."""
     clock, phone, shop = SettableClock(at), Console(), mall or seeded()
 
@@ -244,12 +328,21 @@ async def talking(addresses: Addresses, *, mall: MemoryShop | None = None, sms: 
         user = await product.accounts.create("owner@example.com", "correct horse battery", verified=True)
         assert user is not None
         made = await product.organisations.create(
-            name="달빛샵", slug="dalbit", owner=user, owner_name="대표", owner_email="owner@example.com", trace_id=new_trace_id(), hours=OPEN_HOURS
+            name="달빛샵",
+            slug="dalbit",
+            owner=user,
+            owner_name="대표",
+            owner_email="owner@example.com",
+            trace_id=new_trace_id(),
+            hours=OPEN_HOURS,
         )
         agent = await an_agent(product, made.org)
         words = opening_message("ko", "달빛샵", 30) if opening else None
         session = await product.sessions.open(
-            made.org, NewSession(agent.id, agent.version, "widget", ip_hash="address"), opening=words[0] if words else None, payload=words[1] if words else None
+            made.org,
+            NewSession(agent.id, agent.version, "widget", ip_hash="address"),
+            opening=words[0] if words else None,
+            payload=words[1] if words else None,
         )
         yield Talk(product, made.org, session, clock, shop, phone, addresses.superuser)
 
@@ -257,5 +350,14 @@ async def talking(addresses: Addresses, *, mall: MemoryShop | None = None, sms: 
 async def an_agent(product: Product, org: OrgId) -> Agent:
     agent, family = AgentId(new_uuid()), AgentId(new_uuid())
     async with product.db.org(org) as tx:
-        await insert_agent(org, tx, agent=agent, family=family, version=1, name="달빛이", tools=[tool.name for tool in product.registry], created_by=family)
+        await insert_agent(
+            org,
+            tx,
+            agent=agent,
+            family=family,
+            version=1,
+            name="달빛이",
+            tools=[tool.name for tool in product.registry],
+            created_by=family,
+        )
         return await product.agents.get(tx, org, agent)

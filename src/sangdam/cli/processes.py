@@ -1,0 +1,202 @@
+"""Processes that serve: started, told to stop by a signal, drained, closed. And what is done to a database beside them."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import cast
+
+import structlog
+import typer
+import uvicorn
+from fastapi import FastAPI
+from rich.console import Console
+from rich.table import Table
+
+from sangdam.app import Product, Refused, opened, working
+from sangdam.core import logs
+from sangdam.db.checks import row_security_findings
+from sangdam.db.database import Database
+from sangdam.db.migrate import MigrationRefused, missing
+from sangdam.db.migrate import migrate as apply
+from sangdam.db.postgres import EmbeddedPostgres
+from sangdam.settings import Settings, presence
+from sangdam.tools.registry import sync_catalogue
+from sangdam.web.parts import Door
+
+log = structlog.get_logger(__name__)
+
+DOORS = frozenset({"http", "ws", "mcp"})
+DRAIN_SECONDS = 20
+
+
+class Doors(uvicorn.Server):
+    """A server whose signals are ours: uvicorn's own handler would end the process before what is open is closed."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def doors_on(app: FastAPI, *, host: str, port: int, sock_backlog: int = 4096) -> Doors:
+    """`port` 0 takes a free one. No deflate: it costs more memory than it saves words."""
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        loop="none",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        ws_ping_interval=None,
+        ws_max_size=64 * 1024,
+        backlog=sock_backlog,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        lifespan="on",
+    )
+    return Doors(config)
+
+
+async def until_told() -> None:
+    """Returns at SIGINT or SIGTERM."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(sign, told.set)
+    await told.wait()
+
+
+async def run_doors(server: Doors) -> None:
+    """Serves until a signal comes; a second one does not wait."""
+    serving = asyncio.create_task(server.serve(), name="doors")
+    telling = asyncio.create_task(until_told(), name="signals")
+    done, _ = await asyncio.wait((serving, telling), return_when=asyncio.FIRST_COMPLETED)
+    telling.cancel()
+    server.should_exit = True
+    await serving
+    if serving in done and not server.started:
+        raise Refused((f"port {server.config.port} cannot be listened on",))
+
+
+@asynccontextmanager
+async def database(chosen: Settings) -> AsyncIterator[tuple[str, str]]:
+    """`(application dsn, owner dsn)`: of `DATABASE_URL`, or of the embedded database, which stops with the process."""
+    if chosen.database_url is not None:
+        owner = chosen.database_owner_url or chosen.database_url
+        yield chosen.database_url.get_secret_value(), owner.get_secret_value()
+        return
+    postgres = await asyncio.to_thread(EmbeddedPostgres.start, Path(chosen.home) / "postgres")
+    try:
+        await prepared(postgres.dsn("postgres"), postgres.dsn("sangdam_app"))
+        yield postgres.dsn("sangdam_app"), postgres.dsn("sangdam_owner")
+    finally:
+        await asyncio.to_thread(postgres.stop)
+
+
+async def prepared(owner_dsn: str, app_dsn: str) -> None:
+    """Migrations of this build, applied."""
+    try:
+        await apply(owner_dsn, app_dsn=app_dsn)
+    except MigrationRefused as refused:
+        raise Refused((refused.ops,)) from None
+
+
+async def catalogue(product: Product, owner_dsn: str) -> None:
+    """`c_mcp_tools` says what the code says; only the owner may write it."""
+    async with await Database.open(owner_dsn, min_size=1, max_size=1) as owner, owner.system() as tx:
+        await sync_catalogue(tx, product.registry)
+
+
+def chosen_doors(text: str) -> frozenset[Door]:
+    wanted = frozenset(part.strip() for part in text.split(",") if part.strip())
+    if not wanted or not wanted <= DOORS:
+        raise typer.BadParameter(f"doors are some of {', '.join(sorted(DOORS))}")
+    return cast("frozenset[Door]", wanted)
+
+
+async def serve(chosen: Settings, *, host: str, port: int, doors: str, with_worker: bool) -> None:
+    wanted = chosen_doors(doors)
+    logs.configure(level=chosen.log_level, build="serve")
+    async with contextlib.AsyncExitStack() as closing:
+        dsn, owner_dsn = await closing.enter_async_context(database(chosen))
+        product = await closing.enter_async_context(opened(chosen, dsn))
+        if chosen.database_url is None:
+            await catalogue(product, owner_dsn)
+        if with_worker:
+            await closing.enter_async_context(working(product))
+        await run_doors(doors_on(product.web(doors=wanted), host=host, port=port))
+
+
+async def work(chosen: Settings) -> None:
+    logs.configure(level=chosen.log_level, build="work")
+    async with contextlib.AsyncExitStack() as closing:
+        dsn, _ = await closing.enter_async_context(database(chosen))
+        product = await closing.enter_async_context(opened(chosen, dsn))
+        await closing.enter_async_context(working(product))
+        log.info("work_started")
+        await until_told()
+
+
+async def migrate(chosen: Settings, *, check: bool) -> None:
+    out = Console()
+    url = chosen.database_owner_url or chosen.database_url
+    if url is None:
+        raise Refused(("DATABASE_OWNER_URL is not set: there is no database to migrate",))
+    app_dsn = chosen.database_url.get_secret_value() if chosen.database_url is not None else None
+    try:
+        if check:
+            left = [f"{one.version}_{one.name}.sql is not applied" for one in await missing(url.get_secret_value())]
+            async with (
+                await Database.open(url.get_secret_value(), min_size=1, max_size=1) as owner,
+                owner.system() as tx,
+            ):
+                left.extend(await row_security_findings(tx))
+            if left:
+                raise Refused(tuple(left))
+            out.print("schema as this build wants it")
+            return
+        applied = await apply(url.get_secret_value(), app_dsn=app_dsn)
+    except MigrationRefused as refused:
+        raise Refused((refused.ops,)) from None
+    for one in applied:
+        out.print(f"applied {one.version}_{one.name}.sql", highlight=False)
+    if chosen.database_url is not None:
+        async with opened(chosen, chosen.database_url.get_secret_value()) as product:
+            await catalogue(product, url.get_secret_value())
+    out.print("the database is at the schema of this build")
+
+
+async def doctor(chosen: Settings, environment: Mapping[str, str]) -> None:
+    out = Console()
+    table = Table("setting", "set", "length")
+    for each in presence(environment):
+        table.add_row(each.name, "yes" if each.present else "–", each.length)
+    out.print(table)
+    for name in chosen.unneeded:
+        out.print(f"! {name} is not needed and should not be here", highlight=False)
+    if chosen.database_url is None:
+        out.print("database: embedded")
+        return
+    async with opened(chosen, chosen.database_url.get_secret_value()) as product:
+        health = await product.health()
+    out.print(
+        f"database: {'ok' if health.database else 'down'}, schema: {'ok' if health.schema else 'not of this build'}"
+    )
+
+
+def private_file(path: Path, text: str) -> None:
+    """Written so that only this user can read it, never half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".part")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    draft.replace(path)

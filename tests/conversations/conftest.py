@@ -1,0 +1,16 @@
+"""One conversation for each transcript; what holds for every transcript is checked when it ends."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from sangdam.db.testing import Addresses
+from tests.conversations.talk import Talk, talking
+
+
+@pytest.fixture
+async def talk(addresses: Addresses) -> AsyncIterator[Talk]:
+    async with talking(addresses) as one:
+        yield one
+        await one.consistent()
+        await one.nothing_personal_lies_open()
