@@ -42,8 +42,12 @@ _ASKS: Final = re.compile(
     r"주세요|주세여|줘|주시|부탁|싶|할게|할께|할래|하려|려고|려는|나요|나여|까요|가요|[가-힣]나\?|인가|돼요|되요|될까|됩니까|어떻게|어케|언제|얼마|며칠"
     r"|어디|문의|도[.!~ ]*$|[가-힣]게요|왜|안 ?[가-힣]{1,3}요|질문|요청|희망|원해|원합|신청|해지|해제|가능|알려|바랍|확인|조회|변경|있어요|있나|없나|맞나|맞죠|궁금|취소|교환|반품|환불|[이도]요|요\?|\?"
 )
-_TOLD: Final = re.compile(r"(?:했|됐|왔|갔|샀|받았|보냈|시켰|났|썼|였|었|았)(?:어요|습니다|는데요?|고요|거든요|네요|더니|어)[.!~ ]*$")
-_RULE_WORDS: Final = re.compile("규정|정책|기준|기간|절차|조건|비용|배송비|방법|버튼|안내|둘 ?다|중에|차이|되나요|가능|불가")
+_TOLD: Final = re.compile(
+    r"(?:했|됐|왔|갔|샀|받았|보냈|시켰|났|썼|였|었|았)(?:어요|습니다|는데요?|고요|거든요|네요|더니|어)[.!~ ]*$"
+)
+_RULE_WORDS: Final = re.compile(
+    "규정|정책|기준|기간|절차|조건|비용|배송비|방법|버튼|안내|둘 ?다|중에|차이|되나요|가능|불가"
+)
 
 _AND: Final = r",?\s*(?:아\s+)?(?:그리고|그리구|글구|그러고|그 ?다음에?|추가로|또한?|겸)[,]?\s+"
 _SENTENCE: Final = rf"(?:(?<=[.?!~])\s+|(?<=[.?!])(?=[가-힣])|\s*\n+\s*|\s*/\s*|\s*[;·]\s*)(?:{_AND})?"
@@ -77,14 +81,12 @@ def split_clauses(text: str) -> tuple[str, ...]:
     cuts = sorted((*_cuts(whole), *((found.span("but"), "but") for found in _BUT.finditer(whole))))
     parts: list[str] = []
     start = 0
-    for (begin, end), kind in cuts:
+    for (begin, end), found_as in cuts:
         if begin < start:
             continue
-        left, right = whole[start:begin].strip(), whole[end:].strip()
-        if kind == "verb":
-            joined = whole[start:begin]
-            if not _DEED_BEFORE_AND.search(joined):
-                kind, left = "noun", joined[:-1] if joined.endswith("하") else joined
+        left, right, kind = whole[start:begin].strip(), whole[end:].strip(), found_as
+        if kind == "verb" and not _DEED_BEFORE_AND.search(left):
+            left, kind = left.removesuffix("하"), "noun"
         if not _both_requests(left, right, kind=kind):
             continue
         parts.append(whole[start:end].strip(" ,") if kind == "verb" else left)

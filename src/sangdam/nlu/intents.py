@@ -170,12 +170,15 @@ _RULE_PROBABILITY: Final = 0.97
 
 # Concepts that say nothing about a shop. A text with no other concept has nothing a flow could rest on, whatever its
 # letters look like; one that names another company is likely about that company.
-_NO_GROUND: Final = frozenset(
-    "can want how when past mine negative why urgent check change recommend phone hello askperm ack feeling weather you"
-    " daily coding study write finance news health place media fortune cook household civic inject philos smalltask curse"
-    " gibberish thanks praise bye nomore complainopen event member".split()
-)
-_ELSEWHERE: Final = frozenset({"othershop", "inject", "coding", "civic", "fortune", "cook", "household"})
+# fmt: off
+_NO_GROUND: Final = frozenset({
+    "can", "want", "how", "when", "past", "mine", "negative", "why", "urgent", "check", "change", "recommend",
+    "phone", "hello", "askperm", "ack", "feeling", "weather", "you", "daily", "coding", "study", "write",
+    "finance", "news", "health", "place", "media", "fortune", "cook", "household", "civic", "inject", "philos",
+    "smalltask", "curse", "gibberish", "thanks", "praise", "bye", "nomore", "complainopen", "event", "member",
+})
+# fmt: on
+_ELSEWHERE: Final = frozenset({"health", "othershop", "inject", "coding", "civic", "fortune", "cook", "household"})
 _GUARDED: Final = 0.60
 
 
@@ -225,8 +228,8 @@ class IntentModel:
                 intents[best] = _GUARDED
                 intents[INTENTS.index(Intent.OUT_OF_SCOPE)] += excess
                 source = f"guard:{guard}"
-        order = np.argsort(-intents, kind="stable").tolist()
-        odds = intents.tolist()
+        order: list[int] = np.argsort(-intents, kind="stable").tolist()
+        odds: list[float] = intents.tolist()
         mood = int(moods.argmax())
         return IntentReading(
             text=text,
@@ -320,7 +323,9 @@ def parse_rows(tsv: str) -> tuple[Utterance, ...]:
 def corpus() -> dict[str, str]:
     """The shipped training files by name, sorted: labelled rows (.tsv) and the words of concepts (.txt)."""
     folder = resources.files("sangdam.nlu").joinpath("corpus")
-    files = sorted((file for file in folder.iterdir() if file.name.endswith((".tsv", ".txt"))), key=lambda file: file.name)
+    files = sorted(
+        (file for file in folder.iterdir() if file.name.endswith((".tsv", ".txt"))), key=lambda file: file.name
+    )
     return {file.name: file.read_text("utf-8") for file in files}
 
 

@@ -32,6 +32,7 @@ _LAUGH_OR_CRY: Final = re.compile("[ㅋㅎㅠㅜ]{2,}|(?<=[가-힣?!.~ ])[ㅋㅎ
 _DIGITS: Final = re.compile(r"\d+(?:[.,:]\d+)*")
 _REPEATED: Final = re.compile(r"(.)\1{2,}")
 _NOT_WORD: Final = re.compile(r"[^0-9a-z가-힣ㄱ-ㅣ?]+")
+_JOINS_AT: Final = 4
 _LATIN: Final = re.compile("[a-z]{2,}")
 _QUESTION: Final = re.compile(r"\s*\?[\s?]*")
 # Longest first: "에서는" before "는". A stem keeps at least two syllables, so "가게" and "사이" stay whole.
@@ -96,7 +97,10 @@ def _concepts() -> tuple[dict[str, tuple[str, ...]], int]:
         if not line or line.startswith("#"):
             continue
         name, words_of = line.split(":", 1)
-        for word in words_of.split():
+        for listed_word in words_of.split():
+            word = _DIGITS.sub("0", listed_word)
+            if word == "0":
+                continue
             if name not in found.get(word, ()):
                 found[word] = (*found.get(word, ()), name)
     return found, max(len(word) for word in found)
@@ -105,17 +109,19 @@ def _concepts() -> tuple[dict[str, tuple[str, ...]], int]:
 def concepts(plain_text: str) -> list[str]:
     """Names of the concepts of a `plain` text: Latin words first, then Hangul in order of appearance.
 
-    Hangul is read without spaces, the longest word at each place wins; Latin words must match whole.
+    Hangul is read without spaces, the longest word at each place wins; Latin words must match whole. A short word is
+    not put together from two ("이 사진" holds no 이사), but 안 and 못 join what they deny.
     """
     named, longest = _concepts()
     found = [hit for word in _LATIN.findall(plain_text) for hit in named.get(word, ())]
     tight = plain_text.replace(" ", "")
+    word_of = [number for number, word in enumerate(plain_text.split()) for _ in word]
     for place, letter in enumerate(tight):
-        if letter < "ㄱ":
-            continue
         for length in range(min(longest, len(tight) - place), 0, -1):
             hits = named.get(tight[place : place + length])
-            if hits is not None:
+            if hits is None or (letter < "ㄱ" and tight[place + length - 1] < "ㄱ"):
+                continue
+            if length >= _JOINS_AT or letter in "안못" or word_of[place] == word_of[place + length - 1]:
                 found += hits
                 break
     return found
