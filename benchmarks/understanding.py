@@ -118,9 +118,7 @@ def measure(model: IntentModel, rows: Sequence[Utterance]) -> Measured:
         out_of_scope_rows=len(foreign),
         out_of_scope_flows=tuple(row.text for row, reading in foreign if reading.action is Action.ACT),
         rule_questions_that_write=tuple(
-            row.text
-            for row, reading in acted
-            if row.mood is Mood.ASK_RULE and reading.top.intent in WRITING
+            row.text for row, reading in acted if row.mood is Mood.ASK_RULE and reading.top.intent in WRITING
         ),
         confusions=tuple(
             (right.value, wrong.value, count)
@@ -147,16 +145,22 @@ def main() -> None:
     print(f"restock trio macro-F1   {found.restock_f1:.4f} on {found.restock_rows}")
     print(f"mood accuracy           {found.mood_accuracy:.4f}")
     print(f"ECE (10 bins)           {found.calibration_error:.4f}")
-    print(f"act / ask / knowledge / none   {found.act_rate:.3f} / {found.ask_rate:.3f} / {found.knowledge_rate:.3f}"
-          f" / {found.none_rate:.3f}")
+    print(
+        f"act / ask / knowledge / none   {found.act_rate:.3f} / {found.ask_rate:.3f} / {found.knowledge_rate:.3f}"
+        f" / {found.none_rate:.3f}"
+    )
     print(f"right when it acts      {found.act_precision:.4f}")
-    print(f"out of scope → flow     {len(found.out_of_scope_flows)} of {found.out_of_scope_rows}"
-          f" {list(found.out_of_scope_flows)}")
+    print(
+        f"out of scope → flow     {len(found.out_of_scope_flows)} of {found.out_of_scope_rows}"
+        f" {list(found.out_of_scope_flows)}"
+    )
     print(f"rule question → write   {list(found.rule_questions_that_write)}")
     talk = [row for row in rows if row.intent in TALK]
     started = [row.text for row in talk if model.classify(row.text).action is Action.ACT]
     print(f"no-flow text → flow     {len(started)} of {len(talk)}")
-    print("most confused           " + ", ".join(f"{right}→{wrong} {count}" for right, wrong, count in found.confusions))
+    print(
+        "most confused           " + ", ".join(f"{right}→{wrong} {count}" for right, wrong, count in found.confusions)
+    )
     print(f"µs per utterance        p50 {found.p50_us:.0f}   p99 {found.p99_us:.0f}")
     print(f"load with first reading {loaded:.0f} ms   weights {len(weights)} bytes")
 

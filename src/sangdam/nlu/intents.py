@@ -83,6 +83,10 @@ WRITING: Final = frozenset(
 TALK: Final = frozenset({Intent.SMALLTALK, Intent.THANKS, Intent.END, Intent.ABUSE, Intent.OUT_OF_SCOPE})
 """Intents that start no flow and call no tool."""
 
+_CLAIMS: Final = frozenset(
+    {Intent.CANCEL_REQUEST, Intent.RETURN_REQUEST, Intent.EXCHANGE_REQUEST, Intent.REFUND_REQUEST}
+)
+
 ACT_AT: Final = 0.75
 ACT_MARGIN: Final = 0.20
 ASK_AT: Final = 0.45
@@ -266,7 +270,7 @@ def read_intents(text: str, model: IntentModel) -> tuple[IntentReading, ...]:
     clauses = split_clauses(text)
     if len(clauses) == 1:
         return (_of_story(whole, model),)
-    readings = (replace(model.classify(finished(clause)), text=clause) for clause in clauses)
+    readings = _in_turn(replace(model.classify(finished(clause)), text=clause) for clause in clauses)
     requests = tuple(
         _merged(each for each in readings if each.top.intent not in TALK and each.top.probability >= ASK_AT)
     )
@@ -275,6 +279,24 @@ def read_intents(text: str, model: IntentModel) -> tuple[IntentReading, ...]:
     if len(requests) == 1 and (requests[0].top.intent is whole.top.intent or whole.sure):
         return (whole,) if whole.top.intent not in TALK else requests
     return requests
+
+
+def _in_turn(readings: Iterator[IntentReading]) -> Iterator[IntentReading]:
+    """ "취소하고 싶은데 언제 환불되나요": who only now wants a claim cannot ask how it is going, but what the rule is."""
+    wished = False
+    for reading in readings:
+        if wished and reading.top.intent is Intent.CLAIM_STATUS:
+            others = tuple(c for c in reading.candidates if c.intent not in (Intent.CLAIM_STATUS, Intent.FAQ))
+            freed = reading.top.probability + next(c.probability for c in reading.candidates if c.intent is Intent.FAQ)
+            yield replace(
+                reading,
+                candidates=(Candidate(Intent.FAQ, freed), *others, Candidate(Intent.CLAIM_STATUS, 0.0)),
+                mood=Mood.ASK_RULE,
+                source="rule:not_yet_claimed",
+            )
+        else:
+            yield reading
+        wished = wished or (reading.top.intent in _CLAIMS and reading.mood in (Mood.DO, Mood.ASK_OWN))
 
 
 def _of_story(whole: IntentReading, model: IntentModel) -> IntentReading:
