@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import httpx2
@@ -128,8 +129,8 @@ class Shopfront:
         new = NewSession(self.agent.id, self.agent.version, "widget", widget=self.widget.id)
         return await self.product.sessions.open(self.org, new, opening=opening)
 
-    def ticket(self, session: Session, **changes: Any) -> str:
-        claims = {"session": session.id, "org": session.org, "widget": self.widget.id, "epoch": session.epoch, **changes}
+    def ticket(self, of: Session, /, **changes: Any) -> str:
+        claims = {"session": of.id, "org": of.org, "widget": self.widget.id, "epoch": of.epoch, **changes}
         return self.tickets.issue(**claims)[0]
 
     @asynccontextmanager
@@ -167,8 +168,6 @@ class Shopfront:
         self.site.hub.tick()
 
     async def token(self, *scopes: str) -> str:
-        from datetime import timedelta
-
         return (
             await self.product.tokens.issue(
                 self.owner, name="test", scopes=scopes, acts_as="on_behalf", lasts=timedelta(days=1), trace_id=new_trace_id()

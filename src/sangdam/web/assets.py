@@ -38,7 +38,11 @@ class Asset:
 
     def answer(self, request: Request, *, headers: Mapping[str, str] | None = None) -> Response:
         """304 for whom has it; zipped for whom takes it; kept for ever when asked for by its version."""
-        more = {"etag": self.etag, "vary": "accept-encoding", "cache-control": _FOR_EVER if "v" in request.query_params else _SHORT}
+        more = {
+            "etag": self.etag,
+            "vary": "accept-encoding",
+            "cache-control": _FOR_EVER if "v" in request.query_params else _SHORT,
+        }
         more |= headers or {}
         if self.etag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=more)

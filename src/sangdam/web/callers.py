@@ -62,7 +62,9 @@ class Callers:
                 raise SangdamError(Kind.UNAUTHORIZED, "no such token, or it has ended")
             request.state.trusted = True
             if not token.scopes & {scope.value for scope in scopes}:
-                raise SangdamError(Kind.FORBIDDEN, f"needs a token with {' or '.join(sorted(scopes)) or 'nothing: members only'}")
+                raise SangdamError(
+                    Kind.FORBIDDEN, f"needs a token with {' or '.join(sorted(scopes)) or 'nothing: members only'}"
+                )
             return ByToken(token)
         member = await self.member(request)
         if not member.may(permission):
@@ -73,7 +75,11 @@ class Callers:
         """The member whatever the role. Raises UNAUTHORIZED, ORG_PENDING."""
         bearer = _bearer(request)
         if bearer is not None:
-            member = await self._parts.bearer(bearer) if self._parts.bearer is not None and not bearer.startswith(PREFIX) else None
+            member = (
+                await self._parts.bearer(bearer)
+                if self._parts.bearer is not None and not bearer.startswith(PREFIX)
+                else None
+            )
         else:
             secret = self.cookie(request)
             member = await self._parts.accounts.member_of(secret) if secret is not None else None

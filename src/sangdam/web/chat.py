@@ -112,7 +112,9 @@ class Chat:
 
     async def ask(self, caller: Known, asked: ChatRequest) -> ChatAnswer | ChatPending:
         """Raises NOT_FOUND for an unknown or foreign conversation or agent, CONFLICT for a closed one, RATE_LIMIT."""
-        said = spoken({"client_id": asked.client_id, "text": asked.message, "action": asked.action, "label": asked.label})
+        said = spoken(
+            {"client_id": asked.client_id, "text": asked.message, "action": asked.action, "label": asked.label}
+        )
         session = await self._session(caller, asked)
         accepted = await self.accept(caller.org, session.id, said)
         if session.speaker != "bot":
@@ -206,7 +208,12 @@ class Chat:
             turn = await store.turn_row(org, tx, TurnId(reply.turn)) if reply.turn is not None else None
         payload = dict(reply.payload)
         step = payload.get("step")
-        shape: dict[str, Any] = {"seq": reply.seq, "turn_id": str(reply.turn) if reply.turn else None, "text": reply.text, "kind": reply.kind}
+        shape: dict[str, Any] = {
+            "seq": reply.seq,
+            "turn_id": str(reply.turn) if reply.turn else None,
+            "text": reply.text,
+            "kind": reply.kind,
+        }
         return ChatAnswer(
             session_id=session.id,
             session_code=session.code,
@@ -264,7 +271,9 @@ def chat_routes(chat: Chat, callers: Callers) -> APIRouter:
     router = APIRouter(tags=["conversations"])
 
     async def speaker(request: Request) -> Known:
-        return await callers.known(request, permission=Permission.CONVERSATIONS_ACT, scopes=frozenset({Scope.CHAT_SEND}))
+        return await callers.known(
+            request, permission=Permission.CONVERSATIONS_ACT, scopes=frozenset({Scope.CHAT_SEND})
+        )
 
     async def reader(request: Request) -> Known:
         return await callers.known(
@@ -276,7 +285,9 @@ def chat_routes(chat: Chat, callers: Callers) -> APIRouter:
         response_model=ChatAnswer,
         responses={202: {"model": ChatPending}, **answers(401, 403, 404, 409, 413, 415, 429)},
     )
-    async def chat_turn(asked: ChatRequest, caller: Annotated[Known, Depends(speaker)], request: Request, response: Response) -> Any:  # pyright: ignore[reportUnusedFunction]
+    async def chat_turn(
+        asked: ChatRequest, caller: Annotated[Known, Depends(speaker)], request: Request, response: Response
+    ) -> Any:  # pyright: ignore[reportUnusedFunction]
         answer = await chat.ask(caller, asked)
         if isinstance(answer, ChatPending):
             return Response(answer.model_dump_json(), 202, media_type="application/json")
@@ -300,4 +311,14 @@ def chat_routes(chat: Chat, callers: Callers) -> APIRouter:
     return router
 
 
-__all__ = ["ByMember", "Chat", "ChatAnswer", "ChatPending", "ChatRequest", "chat_routes", "message_view", "session_view", "spoken"]
+__all__ = [
+    "ByMember",
+    "Chat",
+    "ChatAnswer",
+    "ChatPending",
+    "ChatRequest",
+    "chat_routes",
+    "message_view",
+    "session_view",
+    "spoken",
+]

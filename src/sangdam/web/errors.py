@@ -97,7 +97,15 @@ def body(
     content: dict[str, Any] = {"code": code, "message_user": said}
     if ops is not None:
         content["message_ops"] = ops
-    return {"error": {**content, "retryable": retryable, "retry_after": retry_after, "fields": list(fields), "trace_id": trace_id}}
+    return {
+        "error": {
+            **content,
+            "retryable": retryable,
+            "retry_after": retry_after,
+            "fields": list(fields),
+            "trace_id": trace_id,
+        }
+    }
 
 
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -52,7 +52,7 @@ class Frame:
             nonlocal begun
             if event["type"] == "http.response.start":
                 begun = True
-                self._add_headers(event, trace_id)
+                self._add_headers(event, trace_id, cors=scope["state"].get("cors"))
             await send(event)
 
         with bound(trace=trace_id):
@@ -69,7 +69,8 @@ class Frame:
                     raise
                 await _refuse(SangdamError(Kind.INTERNAL, "see the log by this trace id"), trace_id, scope, framed)
 
-    def _add_headers(self, event: Event, trace_id: str) -> None:
+    def _add_headers(self, event: Event, trace_id: str, *, cors: str | None) -> None:
+        """`cors`: the origin a widget route has found to be its widget's own."""
         raw: list[tuple[bytes, bytes]] = list(event.get("headers", []))
         have = {name.lower() for name, _ in raw}
         wanted = {
@@ -80,6 +81,8 @@ class Frame:
             b"permissions-policy": b"camera=(), geolocation=(), microphone=()",
             b"cache-control": b"no-store",
         }
+        if cors is not None:
+            wanted |= {b"access-control-allow-origin": cors.encode("latin-1"), b"vary": b"origin", b"access-control-expose-headers": b"x-trace-id"}
         if self._secure:
             wanted[b"strict-transport-security"] = b"max-age=31536000; includeSubDomains"
         event["headers"] = [*raw, *((name, value) for name, value in wanted.items() if name not in have)]
@@ -124,7 +127,9 @@ async def unrouted(request: Request, error: Exception) -> JSONResponse:
     """What the framework refuses by itself: no such path, wrong method, unreadable body."""
     if not isinstance(error, HTTPException):
         return await refused(request, error)
-    code, kind = OTHER_STATUS.get(error.status_code, (None, Kind.INVALID_BODY if error.status_code < 500 else Kind.INTERNAL))
+    code, kind = OTHER_STATUS.get(
+        error.status_code, (None, Kind.INVALID_BODY if error.status_code < 500 else Kind.INTERNAL)
+    )
     face = FACES[kind]
     said = face.ko if language_of(request) == "ko" else face.en
     status = error.status_code if code is not None else face.http

@@ -60,13 +60,23 @@ def member_routes(parts: Parts, callers: Callers) -> APIRouter:
         if wait is not None:
             raise SangdamError(Kind.RATE_LIMIT, "too many sign-ins from this address", retry_after=wait)
         agent = request.headers.get("user-agent", "")
-        done = await parts.accounts.login(asked.email, asked.password, ip=str(callers.address(request)), user_agent=agent)
+        done = await parts.accounts.login(
+            asked.email, asked.password, ip=str(callers.address(request)), user_agent=agent
+        )
         if done is None:
             raise SangdamError(Kind.UNAUTHORIZED, "e-mail or password is wrong")
         response.set_cookie(
-            COOKIE, done.token, max_age=int(SESSION_LASTS.total_seconds()), path="/", secure=parts.secure, httponly=True, samesite="lax"
+            COOKIE,
+            done.token,
+            max_age=int(SESSION_LASTS.total_seconds()),
+            path="/",
+            secure=parts.secure,
+            httponly=True,
+            samesite="lax",
         )
-        return LoginAnswer(user_id=done.user, csrf_token=callers.csrf(done.token), expires_at=done.expires_at.isoformat())
+        return LoginAnswer(
+            user_id=done.user, csrf_token=callers.csrf(done.token), expires_at=done.expires_at.isoformat()
+        )
 
     @router.post("/api/auth/logout", status_code=204, responses=answers(403))
     async def logout(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
@@ -82,7 +92,12 @@ def member_routes(parts: Parts, callers: Callers) -> APIRouter:
         secret = callers.cookie(request)
         csrf = callers.csrf(secret) if secret is not None else None
         return Me(
-            user_id=member.user, org_id=member.org, role=member.role.value, display_name=member.display_name, email=member.email, csrf_token=csrf
+            user_id=member.user,
+            org_id=member.org,
+            role=member.role.value,
+            display_name=member.display_name,
+            email=member.email,
+            csrf_token=csrf,
         )
 
     return router

@@ -9,7 +9,9 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry, *, build: str, profile: str, sockets: Callable[[], int]) -> None:
         self.registry = registry
         Gauge("sangdam_socket_connections", "Open sockets.", registry=registry).set_function(sockets)
-        Gauge("sangdam_boot_info", "What runs here.", ["build", "profile"], registry=registry).labels(build, profile).set(1)
+        Gauge("sangdam_boot_info", "What runs here.", ["build", "profile"], registry=registry).labels(
+            build, profile
+        ).set(1)
         self._resumes = Counter("sangdam_socket_resume", "Joins by what they found.", ["result"], registry=registry)
         self._messages = Counter("sangdam_messages", "Messages by who said them.", ["sender"], registry=registry)
 

@@ -35,7 +35,10 @@ def operation_routes(parts: Parts, hub: Hub) -> APIRouter:
     async def healthz() -> Alive:  # pyright: ignore[reportUnusedFunction]
         return Alive(build=parts.build)
 
-    @router.get("/readyz", responses={**answers(), 200: {"content": {"application/json": {}}}, 503: {"content": {"application/json": {}}}})
+    @router.get(
+        "/readyz",
+        responses={**answers(), 200: {"content": {"application/json": {}}}, 503: {"content": {"application/json": {}}}},
+    )
     async def readyz(response: Response) -> dict[str, bool | float | None]:  # pyright: ignore[reportUnusedFunction]
         health = await parts.health()
         if hub.draining or not (health.database and health.schema and health.keys):

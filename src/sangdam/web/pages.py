@@ -47,13 +47,17 @@ def page_routes(parts: Parts, widgets: Widgets, assets: Assets) -> APIRouter:
     async def embed(public_key: str, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         widget = await widget_of(public_key)
         policy = chat_policy(parts, ancestors=" ".join(("'self'", *widget.origins)))
-        return asset_of("embed.html").answer(request, headers={"content-security-policy": policy, "cache-control": "no-cache"})
+        return asset_of("embed.html").answer(
+            request, headers={"content-security-policy": policy, "cache-control": "no-cache"}
+        )
 
     @router.get("/call/{public_key}", responses={**_PAGE, **answers(404)})
     async def call(public_key: str, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         await widget_of(public_key)
         policy = chat_policy(parts, ancestors="'none'")
-        return asset_of("call.html").answer(request, headers={"content-security-policy": policy, "cache-control": "no-cache"})
+        return asset_of("call.html").answer(
+            request, headers={"content-security-policy": policy, "cache-control": "no-cache"}
+        )
 
     @router.get("/privacy", responses={**_PAGE, **answers()})
     async def notice(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]

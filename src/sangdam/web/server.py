@@ -73,7 +73,9 @@ def create_web(parts: Parts) -> Site:
     tickets = Tickets(parts.ticket_secret, parts.clock)
     callers = Callers(parts)
     waits = Waits(parts.live)
-    limit: Rates[SessionId] = Rates(SlidingWindow(parts.limits.chat_per_10s, 10.0), SlidingWindow(parts.limits.chat_per_min, 60.0))
+    limit: Rates[SessionId] = Rates(
+        SlidingWindow(parts.limits.chat_per_10s, 10.0), SlidingWindow(parts.limits.chat_per_min, 60.0)
+    )
     hub = Hub(parts, widgets, tickets, limit)
     chat = Chat(parts, waits, limit)
 

@@ -110,7 +110,9 @@ class Hub:
         self._ticking: asyncio.Task[None] | None = None
         self._frames_per_second = max(FRAMES_PER_SECOND, float(parts.limits.chat_per_10s))
         self.draining = False
-        self.metrics = Metrics(parts.registry, build=parts.build, profile=parts.profile, sockets=lambda: len(self._windows))
+        self.metrics = Metrics(
+            parts.registry, build=parts.build, profile=parts.profile, sockets=lambda: len(self._windows)
+        )
 
     def start(self) -> None:
         self._ticking = asyncio.create_task(self._tick_on(), name="sockets")
@@ -145,7 +147,9 @@ class Hub:
         await send({"type": "websocket.accept"})
         wire.slim()
         now_ms = int(self._parts.clock.now().timestamp() * 1000)
-        window.say({"type": "ready", "ts": now_ms, "protocol": protocol.PROTOCOL, "heartbeat_s": protocol.HEARTBEAT_SECONDS})
+        window.say(
+            {"type": "ready", "ts": now_ms, "protocol": protocol.PROTOCOL, "heartbeat_s": protocol.HEARTBEAT_SECONDS}
+        )
         if self.draining:
             window.say({"type": "draining", "reconnect_in_ms": RECONNECT_MS})
             wire.leave(1012)
@@ -224,7 +228,9 @@ class Hub:
 
     def _within_frames(self, window: Window) -> bool:
         now = self._parts.clock.monotonic()
-        window.allowance = min(float(FRAMES_BURST), window.allowance + (now - window.allowed_at) * self._frames_per_second)
+        window.allowance = min(
+            float(FRAMES_BURST), window.allowance + (now - window.allowed_at) * self._frames_per_second
+        )
         window.allowed_at = now
         if window.allowance < 1.0:
             return False
@@ -267,15 +273,21 @@ class Hub:
 
     def _open(self, window: Window, session: Session, frame: Join, now: float) -> None:
         known = frame.last_seq > 0
-        moved = known and ((frame.epoch is not None and frame.epoch != session.epoch) or frame.last_seq > session.last_seq)
+        moved = known and (
+            (frame.epoch is not None and frame.epoch != session.epoch) or frame.last_seq > session.last_seq
+        )
         window.place = (session.org, session.id)
         window.joined_at = now
-        window.language, window.speaker, window.status, window.epoch = session.language, session.speaker, session.status, session.epoch
+        window.language, window.speaker, window.status, window.epoch = (
+            session.language,
+            session.speaker,
+            session.status,
+            session.epoch,
+        )
         window.seq = 0 if moved else frame.last_seq
         beside = self._of_session.setdefault(session.id, [])
-        for oldest in beside[: len(beside) + 1 - self._parts.limits.sockets_per_conversation]:
-            oldest.wire.leave(4409)
-            beside.remove(oldest)
+        while len(beside) >= self._parts.limits.sockets_per_conversation:
+            beside.pop(0).wire.leave(4409)
         beside.append(window)
         window.watch = self._parts.live.watch(session.org, session.id, window.seq, lambda: self._wake(window))
         window.say(
@@ -388,7 +400,14 @@ class Hub:
             if page and window.seq and page[0].seq != window.seq + 1 and not again:
                 again = True  # once: what is left begins where it begins
                 page = await self._parts.sessions.messages_after(org, session, 0, limit=PAGE)
-                window.say({"type": "reset", "reason": "history_expired", "epoch": window.epoch, "first_seq": page[0].seq if page else 1})
+                window.say(
+                    {
+                        "type": "reset",
+                        "reason": "history_expired",
+                        "epoch": window.epoch,
+                        "first_seq": page[0].seq if page else 1,
+                    }
+                )
                 self.metrics.resumed("reset")
             for message in page:
                 if not window.wire.say(protocol.shown_text(message, session)):
@@ -471,9 +490,16 @@ def is_own_origin(origin: str, host: str, *, own: str | None, prod: bool) -> boo
     if origin == own:
         return True
     name, _, authority = origin.partition("://")
-    return not prod and name == "http" and authority == host and authority.rpartition(":")[0] in ("localhost", "127.0.0.1", "[::1]")
+    return (
+        not prod
+        and name == "http"
+        and authority == host
+        and authority.rpartition(":")[0] in ("localhost", "127.0.0.1", "[::1]")
+    )
 
 
 def _may_change_hands(message: Message) -> bool:
     """Whether who speaks, or whether the conversation is open, may have changed with this message."""
-    return message.sender in ("operator", "system") or (message.sender == "bot" and message.payload.get("step") in ("final", "handoff"))
+    return message.sender in ("operator", "system") or (
+        message.sender == "bot" and message.payload.get("step") in ("final", "handoff")
+    )

@@ -17,7 +17,9 @@ async def widget_of_key(tx: Transaction, public_key: str) -> tuple[OrgId, uuid.U
 
 async def widget_row(org: OrgId, tx: Transaction, widget: uuid.UUID) -> Row | None:
     return await tx.fetchrow(
-        "select id, org_id, agent_family_id, public_key, allowed_origins, allowed_paths, theme, language from b_bot_widgets where org_id = $1 and id = $2 and is_active", org, widget
+        "select id, org_id, agent_family_id, public_key, allowed_origins, allowed_paths, theme, language from b_bot_widgets where org_id = $1 and id = $2 and is_active",
+        org,
+        widget,
     )
 
 
@@ -40,4 +42,6 @@ async def session_begun_by(org: OrgId, tx: Transaction, request_hash: str, *, si
 
 
 async def turn_row(org: OrgId, tx: Transaction, turn: TurnId) -> Row | None:
-    return await tx.fetchrow("select state_rev, kb_references, trace_id from d_conv_turns where org_id = $1 and id = $2", org, turn)
+    return await tx.fetchrow(
+        "select state_rev, kb_references, trace_id from d_conv_turns where org_id = $1 and id = $2", org, turn
+    )

@@ -108,7 +108,9 @@ class Tables:
         name = await self._parts.shop_name(widget.org)
         session = await self._resumed(widget, asked.resume_token) or await self._opened(request, widget, asked, name)
         resume = await self._parts.sessions.issue_resume(widget.org, session.id)
-        ticket, expires_at = self._tickets.issue(session=session.id, org=widget.org, widget=widget.id, epoch=session.epoch)
+        ticket, expires_at = self._tickets.issue(
+            session=session.id, org=widget.org, widget=widget.id, epoch=session.epoch
+        )
         return TicketAnswer(
             ticket=ticket,
             ticket_expires_at=kst(expires_at).isoformat(timespec="seconds"),
@@ -145,7 +147,9 @@ class Tables:
         if given is None and missing:
             return
         origin = origin_of(given or "")
-        if origin is not None and is_own_origin(origin, request.headers.get("host", ""), own=self._own, prod=self._parts.profile == "prod"):
+        if origin is not None and is_own_origin(
+            origin, request.headers.get("host", ""), own=self._own, prod=self._parts.profile == "prod"
+        ):
             return
         if origin is None or origin not in widget.origins:
             raise SangdamError(Kind.FORBIDDEN, "this origin may not use the widget", code="ORIGIN_NOT_ALLOWED")
@@ -237,6 +241,8 @@ def widget_routes(parts: Parts, tables: Tables, chat: Chat, waits: Waits) -> API
         origin = origin_of(request.headers.get("origin", ""))
         if origin is None:
             return Response(status_code=204, headers={"vary": "origin"})
-        return Response(status_code=204, headers={**_PREFLIGHT, "access-control-allow-origin": request.headers["origin"]})
+        return Response(
+            status_code=204, headers={**_PREFLIGHT, "access-control-allow-origin": request.headers["origin"]}
+        )
 
     return router

@@ -72,12 +72,24 @@ class Widgets:
         """`agent` is a family id. Raises INVALID_PARAMS for something that is no origin."""
         normal = [origin_of(origin) for origin in origins]
         if None in normal:
-            raise SangdamError(Kind.INVALID_PARAMS, "an origin is https://host, without a path", fields=("allowed_origins",))
+            raise SangdamError(
+                Kind.INVALID_PARAMS, "an origin is https://host, without a path", fields=("allowed_origins",)
+            )
         key = public_key or "sdw_pk_" + "".join(secrets.choice(_BASE32) for _ in range(24))
         widget = uuid.uuid4()
         kept = [origin for origin in normal if origin is not None]
         async with self._db.org(org) as tx:
-            await store.insert_widget(org, tx, widget=widget, agent=agent, public_key=key, origins=kept, paths=paths, theme=theme or {}, language=language)
+            await store.insert_widget(
+                org,
+                tx,
+                widget=widget,
+                agent=agent,
+                public_key=key,
+                origins=kept,
+                paths=paths,
+                theme=theme or {},
+                language=language,
+            )
         return Widget(widget, org, agent, key, tuple(kept), tuple(paths), theme or {}, language)
 
 
