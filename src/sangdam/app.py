@@ -35,6 +35,7 @@ from sangdam.conversations.retention import purge_codes
 from sangdam.conversations.review import Review
 from sangdam.conversations.sessions import Sessions
 from sangdam.conversations.tools import tools as conversation_tools
+from sangdam.conversations.turns import TurnBook
 from sangdam.core.clock import Clock, SystemClock
 from sangdam.core.errors import SangdamError
 from sangdam.core.ids import OrgId, SessionId, TurnId
@@ -127,20 +128,20 @@ class Product:
         self.registry = Registry(self._tools())
         self.organisations = Organisations(db, self.clock, seed=partial(seed_policies, registry=self.registry))
         self.gate = Gate(db, self.registry, self.keyring, self.hasher, self.clock, redeem_token=self._redeem)
+        book = TurnBook(self.keyring, self.hasher)
         self.turns = Turns(
             db,
             self.gate,
             Understanding(IntentModel.load()),
             self.agents,
-            keyring=self.keyring,
-            hasher=self.hasher,
+            book=book,
             clock=self.clock,
             grants=self.grants.of,
             shops=self._turn_shop,
             hint=self._progress,
             holder=f"{socket.gethostname()}:{id(self):x}",
         )
-        self.worker = Worker(db, listener, self.turns, clock=self.clock)
+        self.worker = Worker(db, listener, self.turns, book=book, clock=self.clock)
         unknown = sorted(name for name in tools_named() if name not in self.registry)
         if unknown:
             raise Refused(tuple(f"a flow names the tool {name}, which is not registered" for name in unknown))

@@ -106,7 +106,9 @@ def compose(state: State, draft: Draft, *, shop: str, retention_days: int, token
             else "text"
         )
         expected = {"kind": state.expected.kind if state.expected else None}
-    elif state.closed is None and state.more and not draft.handed_off:
+    elif (
+        state.closed is None and state.more and not draft.handed_off and state.last_text != words(language, "more.ask")
+    ):
         parts.append(words(language, "more.ask"))
     if not parts:
         parts.append(words(language, "nothing"))

@@ -30,13 +30,12 @@ from sangdam.agent.state import (
     unpack_outcome,
 )
 from sangdam.agent.understand import Understanding
-from sangdam.conversations import turns
+from sangdam.conversations.turns import Closing, Heard, Loaded, Opening, TurnBook
 from sangdam.core.clock import Clock, kst_date
 from sangdam.core.ids import CallId, OrgId, SessionId, TurnId, new_trace_id
 from sangdam.db import chain
 from sangdam.db.chain import AuditEvent, EventType
 from sangdam.db.database import Database, Transaction
-from sangdam.orgs.keyring import Hasher, KeyRing
 from sangdam.tools.gate import Gate
 from sangdam.tools.model import Assurance, Caller, CallerKind, Denied, Done, Failed, Grant, Outcome, Stamp
 
@@ -69,13 +68,13 @@ Worked = Literal["answered", "superseded", "nothing", "busy", "skipped"]
 class Work:
     """A turn in memory: the state as it changes, what is to be said, and the trail its audit rows refer to."""
 
-    loaded: turns.Loaded
-    opening: turns.Opening
+    loaded: Loaded
+    opening: Opening
     agent: Agent
     shop: Shop
     state: State
     around: Surroundings
-    queue: list[turns.Heard]
+    queue: list[Heard]
     carried: dict[str, Any]
     draft: Draft = field(default_factory=Draft)
     seq: int = 0
@@ -125,23 +124,19 @@ class Work:
         text = json.dumps(self.trail[number], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         return Stamp(self.opening.turn, self.loaded.state_rev + 1, number, text)
 
-    def packed_results(self) -> str:
-        return json.dumps(self.carried, ensure_ascii=False, separators=(",", ":"))
-
 
 class Turns:
     """Works the turns of conversations. Safe to run in any number of processes."""
 
     def __init__(
-        self, db: Database, gate: Gate, understanding: Understanding, agents: Agents, *, keyring: KeyRing, hasher: Hasher, clock: Clock, grants: Grants, shops: Shops,
+        self, db: Database, gate: Gate, understanding: Understanding, agents: Agents, *, book: TurnBook, clock: Clock, grants: Grants, shops: Shops,
         hint: Hint, holder: str,
     ) -> None:  # fmt: skip
         self._db = db
         self._gate = gate
         self._understanding = understanding
         self._agents = agents
-        self._keyring = keyring
-        self._hasher = hasher
+        self._book = book
         self._clock = clock
         self._grants = grants
         self._shops = shops
@@ -154,11 +149,11 @@ class Turns:
         """Answers what the conversation owes. `superseded`: newer words came, call again; `busy`: somebody alive works on it."""
         shop = await self._shops(org)
         async with self._db.org(org) as tx:
-            loaded = await turns.load(org, tx, session, self._keyring)
+            loaded = await self._book.load(org, tx, session)
             if loaded is None or loaded.owed_seq <= loaded.answered_seq:
                 return "nothing"
             if loaded.speaker != "bot" or loaded.status == "closed" or not loaded.heard:
-                await turns.skip(org, tx, session, loaded.owed_seq)
+                await self._book.skip(org, tx, session, loaded.owed_seq)
                 return "skipped"
             now = self._clock.now()
             if loaded.open_turn is not None and loaded.open_turn.lease_until > now:
@@ -167,7 +162,7 @@ class Turns:
             work = self._begin(loaded, agent, shop, now)
             if loaded.open_turn is not None:
                 reason = "newer_words" if loaded.open_turn.holder == self._holder else "holder_died"
-                await turns.supersede(org, tx, loaded.open_turn.id, at=now, reason=reason)
+                await self._book.supersede(org, tx, loaded.open_turn.id, at=now, reason=reason)
                 work.event(EventType.TURN_SUPERSEDED, {"turn": str(loaded.open_turn.id), "reason": reason}, now)
             calling = self._guarded(work)
             if calling is None:
@@ -175,9 +170,9 @@ class Turns:
             await self._open(org, tx, work)
         return await self._act(org, work, calling)
 
-    def _begin(self, loaded: turns.Loaded, agent: Agent, shop: Shop, now: datetime) -> Work:
+    def _begin(self, loaded: Loaded, agent: Agent, shop: Shop, now: datetime) -> Work:
         turn = TurnId(uuid.uuid4())
-        opening = turns.Opening(
+        opening = Opening(
             turn, loaded.last_turn_no + 1, loaded.heard[0].seq, max(heard.seq for heard in loaded.heard), new_trace_id(), self._holder, now + timedelta(seconds=LEASE_SECONDS), now,
         )  # fmt: skip
         state = from_memory(loaded.memory) if loaded.memory else State(language=loaded.language)
@@ -230,7 +225,7 @@ class Turns:
                 return calling
             self._settle(work, calling, unpack_outcome(work.carried[calling.key]))
 
-    def _hear(self, work: Work, heard: turns.Heard) -> None:
+    def _hear(self, work: Work, heard: Heard) -> None:
         reading = self._understanding.read(heard.text, heard.action, work.state, work.around, now=heard.at)
         work.seq = heard.seq
         work.calls = 0
@@ -289,16 +284,10 @@ class Turns:
     async def _open(self, org: OrgId, tx: Transaction, work: Work) -> None:
         """Writes the turn down, with everything its first call's audit row will refer to."""
         work.mark()
-        results = self._sealed_results(org, work) if work.carried else None
-        await turns.open_turn(org, tx, work.loaded, work.opening, work.trail, results=results)
+        await self._book.open(org, tx, work.loaded, work.opening, trail=work.trail, results=work.carried)
         await chain.append(tx, org, events=work.events)
         work.events = []
         work.persisted = True
-
-    def _sealed_results(self, org: OrgId, work: Work) -> str:
-        return self._keyring.seal(
-            work.packed_results(), table="d_conv_turns", column="results_sealed", org=org, row=work.opening.turn
-        )
 
     async def _act(self, org: OrgId, work: Work, calling: Calling | None) -> Worked:
         """The part with tools: call, record, go on, until the flow asks or ends."""
@@ -327,8 +316,8 @@ class Turns:
                 calling = self._guarded(work)
                 work.mark()
                 async with self._db.org(org) as tx:
-                    mine = await turns.called(
-                        org, tx, work.opening.turn, call=call, results=self._sealed_results(org, work), trail=work.trail,
+                    mine = await self._book.called(
+                        org, tx, work.opening.turn, call=call, results=work.carried, trail=work.trail,
                         lease_until=self._clock.now() + timedelta(seconds=LEASE_SECONDS),
                     )  # fmt: skip
                     if not mine:
@@ -384,7 +373,7 @@ class Turns:
         )
         if work.state.closed is not None:
             work.event(EventType.SESSION_CLOSED, {"outcome": work.state.closed}, now)
-        closing = turns.Closing(
+        closing = Closing(
             opening=work.opening,
             status="failed" if failed else "done",
             opened=work.persisted,
@@ -409,7 +398,7 @@ class Turns:
             order_ids=self._owned_orders(work),
             phone_hash=self._phone_hash(org, work),
         )
-        seq = await turns.close(org, tx, work.loaded, closing, self._keyring)
+        seq = await self._book.close(org, tx, work.loaded, closing)
         if seq is None:
             return await self._give_way(org, tx, work, now)
         await chain.append(tx, org, events=work.events)
@@ -418,7 +407,7 @@ class Turns:
     async def _give_way(self, org: OrgId, tx: Transaction, work: Work, now: datetime) -> Worked:
         """Newer words came while this turn worked: its answer is dropped, its calls stay for the next one."""
         if work.persisted:
-            await turns.let_go(org, tx, work.opening.turn, now=now)
+            await self._book.let_go(org, tx, work.opening.turn, now=now)
         log.info("turn_superseded", session=str(work.loaded.session), turn=str(work.opening.turn), at=now.isoformat())
         return "superseded"
 
@@ -452,7 +441,7 @@ class Turns:
     def _phone_hash(self, org: OrgId, work: Work) -> str | None:
         for grant in work.grants or ():
             if grant.level is Assurance.VERIFIED and grant.phone is not None:
-                return self._hasher.phone(org, grant.phone)
+                return self._book.phone_hash(org, grant.phone)
         return None
 
     async def renew_leases(self) -> None:
@@ -462,7 +451,7 @@ class Turns:
             by_org.setdefault(org, []).append(turn)
         for org, ids in by_org.items():
             async with self._db.org(org) as tx:
-                await turns.renew(org, tx, ids, lease_until=self._clock.now() + timedelta(seconds=LEASE_SECONDS))
+                await self._book.renew(org, tx, ids, lease_until=self._clock.now() + timedelta(seconds=LEASE_SECONDS))
 
 
 def question_token(state: State) -> str:
@@ -473,7 +462,7 @@ def question_token(state: State) -> str:
 
 
 def last_question(work: Work, reply: Reply) -> str:
-    return reply.text.split("\n")[-1] if work.draft.question is not None else ""
+    return reply.text.split("\n")[-1]
 
 
 __all__ = ["Event", "Shop", "Shops", "Turns", "question_token"]

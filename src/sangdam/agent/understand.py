@@ -91,6 +91,10 @@ _PROBLEMS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
     ("stuck", re.compile(r"며칠째|몇일째|그대로|안\s?움직|멈춰|멈췄|감감무소식|깜깜무소식|정체")),
 )
+_OPENERS = re.compile(
+    r"^(?:(?:아|어|음|저기|그게|아니|아니요|아뇨|아니다|그럼|그러면|근데|그리고|혹시|저|네|예)[\s,.~!]+)+"
+)
+"""Words a sentence begins with before it says anything."""
 _ASKS_WHO = re.compile(
     r"로봇|봇이|봇인|챗봇|ai(?:예요|에요|인가|야|입니까|세요|맞)|기계(?:예요|에요|인가|야)|사람(?:이에요|인가요|이세요|이야|맞|입니까)|누구(?:세요|야|예요|신가)|너뭐|뭐하는",
     re.IGNORECASE,
@@ -199,6 +203,8 @@ class Understanding:
         intent = reading.top.intent
         match reading.action:
             case Action.ACT:
+                if question is not None and (reading.top.probability < DIGRESSION_AT or len(normal.bare) < REMAINDER):
+                    return ()
                 return start(intent.value, reading, normal, text, values)
             case Action.KNOWLEDGE if reading.top.probability >= ASK_AT:
                 if question is not None and reading.top.probability < ACT_AT:

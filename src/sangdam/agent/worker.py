@@ -11,7 +11,7 @@ from datetime import timedelta
 import structlog
 
 from sangdam.agent.turn import Turns
-from sangdam.conversations import turns as stored
+from sangdam.conversations.turns import TurnBook
 from sangdam.core.clock import Clock
 from sangdam.core.errors import SangdamError
 from sangdam.core.ids import OrgId, SessionId
@@ -30,10 +30,11 @@ ATTEMPTS = 20
 
 
 class Worker:
-    def __init__(self, db: Database, listener: Listener, turns: Turns, *, clock: Clock) -> None:
+    def __init__(self, db: Database, listener: Listener, turns: Turns, *, book: TurnBook, clock: Clock) -> None:
         self._db = db
         self._listener = listener
         self._turns = turns
+        self._book = book
         self._clock = clock
         self._running: dict[SessionId, asyncio.Task[None]] = {}
         self._again: set[SessionId] = set()
@@ -109,7 +110,7 @@ class Worker:
             now = self._clock.now()
             try:
                 async with self._db.system() as tx:
-                    due = await stored.due(tx, now=now, before=now - OVERDUE, limit=200)
+                    due = await self._book.due(tx, now=now, before=now - OVERDUE, limit=200)
                 for org, session in due:
                     self.wake(org, session)
                 self.last_sweep = self._clock.monotonic()

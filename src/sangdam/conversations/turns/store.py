@@ -22,7 +22,7 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
-async def load(org: OrgId, tx: Transaction, session: SessionId, keyring: KeyRing) -> Loaded | None:
+async def load(org: OrgId, tx: Transaction, session: SessionId, *, keyring: KeyRing) -> Loaded | None:
     """Locks the conversation until the transaction ends.
 
     None when this org has no such conversation, or when somebody else holds it at this moment: whoever holds it either answers
@@ -175,7 +175,7 @@ async def renew(org: OrgId, tx: Transaction, turns: Sequence[TurnId], *, lease_u
     )
 
 
-async def close(org: OrgId, tx: Transaction, loaded: Loaded, closing: Closing, keyring: KeyRing) -> int | None:
+async def close(org: OrgId, tx: Transaction, loaded: Loaded, closing: Closing, *, keyring: KeyRing) -> int | None:
     """Answer, state and turn in one statement. The reply's `seq`, or None when newer words came or the state moved: superseded."""
     opening = closing.opening
     masked = mask_text(closing.reply_text)
