@@ -258,7 +258,7 @@ def test_laughter_and_marks_change_nothing(text: str, tail: str) -> None:
 
 def test_reading_is_the_same_every_time() -> None:
     assert IntentModel.load().classify("배송 언제 와요") == IntentModel.load().classify("배송 언제 와요")
-    assert features("배송 언제 와요").surface[:3].tolist() == [559, 1939, 2252], "the weights know these buckets only"
+    assert features("배송 언제 와요").surface[:3].tolist() == [559, 2252, 4571], "the weights know these buckets only"
 
 
 def test_the_test_split_is_large_and_of_every_intent() -> None:
@@ -287,17 +287,17 @@ def test_reading_is_fast_and_the_weights_are_small() -> None:
 
 
 def test_the_out_of_fold_figures_stored_with_the_weights_hold() -> None:
-    assert cross_validated("accuracy") >= 0.82
-    assert cross_validated("macro_f1") >= 0.83
+    assert cross_validated("accuracy") >= 0.84
+    assert cross_validated("macro_f1") >= 0.85
     assert cross_validated("english_f1") >= FLOOR_ENGLISH
     assert cross_validated("calibration_error") <= 0.05
 
 
-FLOOR_ENGLISH = 0.75
+FLOOR_ENGLISH = 0.85
 FLOWS_FROM_NOWHERE = 0
-FLOOR_ACCURACY = 0.80
-FLOOR_F1 = 0.80
-FLOOR_RESTOCK = 0.85
-FLOOR_MOOD = 0.84
-FLOOR_ACT = 0.90
+FLOOR_ACCURACY = 0.84
+FLOOR_F1 = 0.83
+FLOOR_RESTOCK = 0.86
+FLOOR_MOOD = 0.88
+FLOOR_ACT = 0.89
 CEILING_ECE = 0.06

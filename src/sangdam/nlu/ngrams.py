@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-BUCKETS: Final = 1 << 16
+BUCKETS: Final = 1 << 17
 MAX_CHARS: Final = 400  # of a longer message the last part is read: requests come at the end
 
 Buckets: TypeAlias = npt.NDArray[np.int64]
@@ -143,7 +143,7 @@ def features(
     text: str,
     *,
     chars: tuple[int, int] | None = (1, 3),
-    jamo: tuple[int, int] | None = (4, 6),
+    jamo: tuple[int, int] | None = (4, 5),
     with_words: bool = True,
     with_meaning: bool = True,
 ) -> Features:
