@@ -10,7 +10,7 @@ NO_ORDERS_PHONE = "010-0000-0000"
 
 SOLD_OUT_PRODUCT, PARTLY_SOLD_OUT_PRODUCT, IN_STOCK_PRODUCT = 105, 115, 104
 UNLIMITED_PRODUCT, HIDDEN_PRODUCT, NO_OPTION_PRODUCT, STOPPED_PRODUCT = 137, 142, 132, 141
-LINEN_SHIRT = 101
+LINEN_SHIRT, OXFORD_SHIRT = 101, 147
 QNA_BOARD, REVIEW_BOARD, CONSULT_BOARD, NOTICE_BOARD = 6, 4, 9, 1
 CJ, LOGEN, POST, HANJIN, LOTTE, SELF_DELIVERY, UNKNOWN_CARRIER = "0006", "0004", "0012", "0018", "0079", "0001", "0999"
 
@@ -38,6 +38,7 @@ PARTS: tuple[tuple[str, str, str, tuple[tuple[str, int, int], ...]], ...] = (
         (
             ("awaiting_payment", 0, 11),
             ("in_transit", 1, 12),
+            ("preparing_shirt", 1, 20),
             ("preparing", 2, 13),
             ("held", 3, 14),
             ("partial", 4, 15),

@@ -84,6 +84,7 @@ LINES: tuple[Line, ...] = (
     Line(144, "수면 파자마 세트", "Pajama set", "PJS-02", 46900, 26, "S000000C", (axis("색상", "네이비", "핑크"), SIZES), "면 100%", "상하의 한 벌"),
     Line(145, "린넨 와이드 팬츠", "Linen wide pants", "LWP-03", 44900, 25, "S000000B", (axis("색상", "베이지", "블랙"), SIZES), "린넨 100%", "시원한 린넨 팬츠"),
     Line(146, "린넨 원피스", "Linen dress", "LND-02", 62900, 26, "S000000B", (axis("색상", "네이비", "내추럴"), axis("사이즈", "FREE")), "린넨 100%", "가벼운 린넨 원피스"),
+    Line(147, "옥스포드 셔츠", "Oxford shirt", "OXS-04", 45900, 24, "S000000B", (axis("색상", "화이트", "스카이블루"), SIZES), "면 100%", "두께감이 좋은 기본 옥스포드 셔츠"),
 )  # fmt: skip
 
 SUPPLIERS: tuple[tuple[str, str, str, str, str], ...] = (

@@ -319,6 +319,7 @@ class Order:
     points_spent: int = 0
     mobile: bool = False
     first_order: bool = False
+    payment_due: datetime | None = None
     multiple_addresses: bool = False
     auto_paid: bool = True
     cancelled_at: datetime | None = None

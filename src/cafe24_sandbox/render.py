@@ -29,6 +29,7 @@ from cafe24_sandbox.times import iso, spaced
 from cafe24_sandbox.wire import Obj, flag, money
 
 ZERO = "0.00"
+NOTHING: list[object] = []
 
 
 def amounts(order: Order, actual: bool) -> Obj:
@@ -116,7 +117,7 @@ def order(mall: Mall, o: Order, embed: frozenset[str] = frozenset()) -> Obj:
                 "items": [i.code for i in o.items],
             }
         ],
-        "regional_surcharge_detail": [],
+        "regional_surcharge_detail": NOTHING,
         "wished_delivery_date": "",
         "wished_delivery_time": None,
         "wished_carrier_id": None,
@@ -124,7 +125,7 @@ def order(mall: Mall, o: Order, embed: frozenset[str] = frozenset()) -> Obj:
         "return_confirmed_date": next((iso(i.returned) for i in o.items if i.returned), None),
         "total_supply_price": str(sum(i.price * i.quantity // 2 for i in o.items)),
         "naver_point": 0,
-        "additional_order_info_list": [],
+        "additional_order_info_list": NOTHING,
         "store_pickup": "F",
         "easypay_name": o.easypay,
         "loan_status": None,
@@ -134,13 +135,16 @@ def order(mall: Mall, o: Order, embed: frozenset[str] = frozenset()) -> Obj:
         "first_payment_methods": list(o.payment_methods),
         "naverpay_payment_information": o.naverpay,
         "include_tax": "T",
-        "tax_detail": [],
+        "tax_detail": NOTHING,
         "service_type": None,
         "service_data": None,
         "show_shipping_address": flag(o.show_address),
         "social_member_code": None,
         "social_name": None,
     }
+    if o.paid_at is None and any(i.status in {"N00", "N02"} for i in o.items):
+        shown["payment_due_date"] = iso(o.payment_due)
+        shown["auto_cancel"] = flag(o.payment_due is not None)
     if not embed:
         return shown
     if "items" in embed:
@@ -155,9 +159,9 @@ def order(mall: Mall, o: Order, embed: frozenset[str] = frozenset()) -> Obj:
     if "refunds" in embed:
         shown["refunds"] = [refund(mall, o, c) for c in o.claims if has_refund(c)]
     if "benefits" in embed:
-        shown["benefits"] = []
+        shown["benefits"] = NOTHING
     if "coupons" in embed:
-        shown["coupons"] = []
+        shown["coupons"] = NOTHING
     return shown
 
 
@@ -195,7 +199,7 @@ def item(mall: Mall, i: Item) -> Obj:
         "option_value": i.option_value,
         "option_value_default": i.option_value,
         "additional_option_value": "",
-        "additional_option_values": [],
+        "additional_option_values": NOTHING,
         "product_name": i.name,
         "product_name_default": i.name,
         "product_price": money(i.price),
@@ -286,9 +290,9 @@ def item(mall: Mall, i: Item) -> Obj:
         "market_item_no": None,
         "market_custom_variant_code": None,
         "option_type": "T",
-        "options": [],
+        "options": NOTHING,
         "market_discount_amount": ZERO,
-        "labels": [],
+        "labels": NOTHING,
         "order_status_before_cs": i.before_claim,
         "supply_price": money((i.price // 200) * 100),
         "multi_invoice": list(i.invoices),
@@ -372,7 +376,9 @@ def shipments(o: Order) -> list[Obj]:
             "items": [
                 {
                     "order_item_code": i.code,
-                    "status": SHIPMENT_WORDS.get(i.before_claim or i.status if i.status[0] != "N" else i.status, "standby"),
+                    "status": SHIPMENT_WORDS.get(
+                        i.before_claim or i.status if i.status[0] != "N" else i.status, "standby"
+                    ),
                 }
                 for i in o.items
                 if i.shipping_code == s.code
@@ -462,9 +468,9 @@ def claim(mall: Mall, o: Order, c: Claim) -> Obj:
             "refund_shipping_fee": ZERO,
             "refund_regional_surcharge": ZERO,
             "return_shipping_fee": "-3000.00" if c.reason_type in {"A", "O"} else ZERO,
-            "return_shipping_fee_detail": [],
+            "return_shipping_fee_detail": NOTHING,
             "return_regional_surcharge": ZERO,
-            "return_regional_surcharge_detail": [],
+            "return_regional_surcharge_detail": NOTHING,
             "additional_shipping_fee": ZERO,
         }
     return shown | {
@@ -476,7 +482,7 @@ def claim(mall: Mall, o: Order, c: Claim) -> Obj:
             "billing_name": None,
             "bank_name": None,
             "bank_accout_no": None,
-            "tax": [],
+            "tax": NOTHING,
         },
         "exchanged_items": [item(mall, i) for i in o.items if i.code in c.exchanged_items],
     }
@@ -565,7 +571,7 @@ def memo(m: Memo, order_id: str | None = None) -> Obj:
         "content": m.content,
         "starred_memo": flag(m.starred),
         "fixed": flag(m.fixed),
-        "product_list": [],
+        "product_list": NOTHING,
     }
 
 
@@ -648,7 +654,7 @@ def customer_privacy(c: Customer) -> Obj:
         "refund_bank_account_holder": None,
         "company_condition": None,
         "company_line": None,
-        "sns_list": [],
+        "sns_list": NOTHING,
         "account_reactivation_date": None,
     }
 
@@ -798,7 +804,7 @@ def product(mall: Mall, p: Product, base: str, embed: frozenset[str] = frozenset
         "clearance_category_kor": None,
         "clearance_category_code": None,
         "exposure_limit_type": "A",
-        "exposure_group_list": [],
+        "exposure_group_list": NOTHING,
         "set_product_type": None,
         "shipping_fee_by_product": "F",
         "shipping_fee_type": "T",
@@ -808,11 +814,11 @@ def product(mall: Mall, p: Product, base: str, embed: frozenset[str] = frozenset
     if detail:
         shown |= {
             "category": [{"category_no": p.category_no, "recommend": "F", "new": "F"}],
-            "project_no": [],
+            "project_no": NOTHING,
             "description": p.description,
             "mobile_description": p.description,
             "separated_mobile_description": "F",
-            "additional_image": [],
+            "additional_image": NOTHING,
             "payment_info": "",
             "shipping_info": "",
             "exchange_info": "",
@@ -830,7 +836,7 @@ def product(mall: Mall, p: Product, base: str, embed: frozenset[str] = frozenset
             "shipping_area": None,
             "shipping_rates": None,
             "product_shipping_type": "D",
-            "additional_information": [],
+            "additional_information": NOTHING,
             "image_upload_type": "A",
             "relational_product": None,
             "select_one_by_option": "F",
@@ -846,7 +852,7 @@ def product(mall: Mall, p: Product, base: str, embed: frozenset[str] = frozenset
         shown["hits"] = {"shop_no": 1, "product_no": p.no, "count": p.hits}
     for name in ("benefits", "additionalimages", "decorationimages", "memos", "tags", "custom_properties", "seo"):
         if name in embed:
-            shown[name] = list(p.tags) if name == "tags" else []
+            shown[name] = list(p.tags) if name == "tags" else NOTHING
     if "discountprice" in embed:
         shown["discountprice"] = {"pc_discount_price": money(p.price), "mobile_discount_price": money(p.price)}
     return shown
@@ -925,7 +931,7 @@ def board(b: Board) -> Obj:
         "image_display": "T",
         "image_resize": 587,
         "use_category": "F",
-        "categories": [],
+        "categories": NOTHING,
         "secret_only": flag(b.secret_only),
         "admin_confirm": "F",
         "reply_feature": flag(b.reply),
@@ -992,7 +998,7 @@ def comment(c: Comment) -> Obj:
         "secret": flag(c.secret),
         "parent_comment_no": c.parent_no,
         "input_channel": c.channel,
-        "attach_file_urls": [],
+        "attach_file_urls": NOTHING,
     }
 
 
@@ -1012,7 +1018,7 @@ def urgent(u: Urgent) -> Obj:
         "phone": u.phone,
         "search_type": u.search_type,
         "keyword": u.keyword,
-        "attached_file_detail": [],
+        "attached_file_detail": NOTHING,
     }
 
 
@@ -1026,5 +1032,5 @@ def urgent_reply(u: Urgent) -> Obj:
         "method": "S",
         "count": 1 if u.reply is not None else 0,
         "user_id": u.reply_user,
-        "attached_file_detail": [],
+        "attached_file_detail": NOTHING,
     }

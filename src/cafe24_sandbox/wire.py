@@ -50,7 +50,10 @@ def as_html(page: str, status: int = 200) -> Answer:
         page.encode(),
         "text/html; charset=utf-8",
         (
-            ("content-security-policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'"),
+            (
+                "content-security-policy",
+                "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'",
+            ),
             ("x-content-type-options", "nosniff"),
             ("cache-control", "no-store"),
         ),

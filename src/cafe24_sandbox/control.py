@@ -1,0 +1,401 @@
+"""Calls that steer the sandbox and look behind it: state, faults, clock, orders, stock, buckets. Not part of any real API."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TypeAlias
+
+from cafe24_sandbox import mall as moves
+from cafe24_sandbox import render
+from cafe24_sandbox.cast import CJ, cast_of
+from cafe24_sandbox.http import Request
+from cafe24_sandbox.model import STATUS_NAMES, Mall, Order
+from cafe24_sandbox.tokens import SCOPES
+from cafe24_sandbox.wire import Fields, Obj, Refused, as_list, as_object
+from cafe24_sandbox.world import World
+
+EVERYTHING = frozenset({"items", "receivers", "buyer", "return", "cancellation", "exchange", "refunds"})
+ACTOR = "control"
+
+
+def shown_order(mall: Mall, order: Order) -> Obj:
+    """The order as the API shows it with all embeds, and its parcels, memos and trail beside it."""
+    return render.order(mall, order, EVERYTHING) | {
+        "shipments": render.shipments(order),
+        "memos": [render.memo(m, order.id) for m in order.memos],
+        "receiver_changes": [render.receiver_change(change) for change in order.receiver_changes],
+        "item_changes": [
+            {"order_item_code": c.item_code, "at": c.at.isoformat(), "before": c.before, "after": c.after, "by": c.by}
+            for c in order.item_changes
+        ],
+    }
+
+
+def state(world: World, mall: Mall, order_id: str | None) -> Obj:
+    """All present records of a mall; with an order id only that order beside the rest being left out."""
+    if order_id is not None:
+        return {"mall_id": mall.id, "orders": [shown_order(mall, order_of(mall, order_id))]}
+    newest_first = sorted(mall.orders.values(), key=lambda o: (o.at, o.id), reverse=True)
+    return {
+        "mall_id": mall.id,
+        "start_day": world.start_day.isoformat(),
+        "now": world.clock.now().isoformat(),
+        "orders": [shown_order(mall, o) for o in newest_first],
+        "customers": [render.customer_privacy(c) for c in mall.customers.values()],
+        "products": [
+            render.product(mall, p, "", frozenset({"variants", "inventories"}), detail=True)
+            for p in mall.products.values()
+        ],
+        "articles": [render.article(a) for posts in mall.articles.values() for a in posts.values()],
+        "comments": [render.comment(c) for c in mall.comments.values()],
+        "boards": [render.board(b) for b in mall.boards.values()],
+        "carriers": [render.carrier(c) for c in mall.carriers.values()],
+        "suppliers": [render.supplier(s, None, True) for s in mall.suppliers.values()],
+        "urgentinquiry": [render.urgent(u) for u in mall.urgents.values()],
+        "claims": [render.claim(mall, mall.orders[c.order_id], c) for c in mall.claims.values()],
+        "sms": [m.shown() for m in reversed(world.phones.messages)],
+        "webhook_log": mall.webhook_log,
+        "settings": {"installed": mall.installed, "address_open_in": sorted(mall.settings.address_open_in)},
+    }
+
+
+def order_of(mall: Mall, order_id: str) -> Order:
+    order = mall.orders.get(order_id)
+    if order is None:
+        raise Refused(404, "Order not found.")
+    return order
+
+
+# -- orders -----------------------------------------------------------------------------------------------------------
+
+
+def advance(world: World, mall: Mall, order: Order, row: Fields) -> None:
+    """The next step of an ordinary order: paid, preparing, shipped, delivered, confirmed."""
+    now = world.clock.now()
+    states = {i.status for i in order.items if i.status[0] == "N"}
+    if states & {"N00", "N02"}:
+        moves.pay(mall, order, now, ACTOR)
+    elif "N10" in states:
+        moves.prepare(mall, order, "N20", codes_in(order, "N10"), now, ACTOR)
+    elif "N22" in states:
+        moves.unhold(mall, order, None, now, ACTOR)
+    elif states & {"N20"}:
+        ship(world, mall, order, row)
+    elif states & {"N21", "N30"}:
+        goal = "shipping" if "N21" in states else "shipped"
+        for parcel in parcels_in(order, "N21" if goal == "shipping" else "N30"):
+            moves.change_shipment_state(mall, order, parcel, goal, now, ACTOR)
+    elif "N40" in states:
+        moves.confirm(mall, order, codes_in(order, "N40"), False, now, ACTOR)
+    else:
+        raise Refused(422, "This order has no next step.")
+
+
+def codes_in(order: Order, status: str) -> list[str]:
+    return [i.code for i in order.items if i.status == status]
+
+
+def parcels_in(order: Order, status: str) -> list[str]:
+    return list(dict.fromkeys(i.shipping_code for i in order.items if i.status == status))
+
+
+def ship(world: World, mall: Mall, order: Order, row: Fields) -> None:
+    """Ship what has not left, or the named items; each receiver's goods become a parcel of their own."""
+    named = row.texts("order_item_code")
+    wanted = [i for i in order.items if (i.code in named if named is not None else i.status in moves.SHIPPABLE)]
+    if not wanted:
+        raise Refused(422, "Nothing to ship.")
+    for parcel in dict.fromkeys(i.shipping_code for i in wanted):
+        moves.ship(
+            mall,
+            order,
+            tracking_no=row.text("tracking_no") or f"{690000000000 + mall.serial('tracking', 100012)}",
+            company_code=row.text("shipping_company_code") or CJ,
+            status=row.choice("status", ("standby", "shipping")) or "shipping",
+            codes=[i.code for i in wanted if i.shipping_code == parcel],
+            carrier_id=None,
+            now=world.clock.now(),
+            by=ACTOR,
+            known_carrier=False,
+        )
+
+
+def deliver(world: World, mall: Mall, order: Order, row: Fields) -> None:
+    parcels = [row.needed("shipping_code")] if row.has("shipping_code") else parcels_in(order, "N30")
+    if not parcels:
+        raise Refused(422, "Nothing is in transit.")
+    for parcel in parcels:
+        moves.change_shipment_state(mall, order, parcel, "shipped", world.clock.now(), ACTOR)
+
+
+def set_status(world: World, mall: Mall, order: Order, row: Fields) -> None:
+    """Put items into a state whatever the mall's rules say; the trail and webhook 90024 are kept."""
+    status = row.needed_choice("status", tuple(STATUS_NAMES))
+    named = row.texts("order_item_code")
+    items = moves.chosen(order, named if named is not None else [i.code for i in order.items])
+    now = world.clock.now()
+    for item in items:
+        if item.status[0] == "N" and status[0] != "N":
+            item.before_claim = item.status
+        if status[0] == "N":
+            item.before_claim = None
+        moves.move(order, item, status, now, ACTOR)
+        if status in {"N30", "N40", "N50"}:
+            item.shipped = item.shipped or now
+        if status in {"N40", "N50"}:
+            item.delivered = item.delivered or now
+    if status not in {"N00", "N02", "C47", "C48", "C49"} and order.paid_at is None:
+        order.paid_at = now
+    moves.order_event(mall, order, moves.SHIPPING_CHANGED)
+
+
+ORDER_MOVES: dict[str, Callable[[World, Mall, Order, Fields], None]] = {
+    "advance": advance,
+    "ship": ship,
+    "deliver": deliver,
+    "status": set_status,
+}
+
+
+def move_order(world: World, request: Request, row: Fields, order_id: str, step: str) -> Obj:
+    mall = mall_of(world, request, row)
+    order = order_of(mall, order_id)
+    ORDER_MOVES[step](world, mall, order, row)
+    return {"order": shown_order(mall, order)}
+
+
+# -- the rest ---------------------------------------------------------------------------------------------------------
+
+
+def mall_of(world: World, request: Request, row: Fields | None = None) -> Mall:
+    """`?mall=` or the body's `mall`; the first mall when neither says."""
+    named = request.query.get("mall") or (row.text("mall") if row is not None else None)
+    mall = world.malls.get(named or world.config.malls[0])
+    if mall is None:
+        raise Refused(404, "No such mall.")
+    return mall
+
+
+def get_state(world: World, request: Request, row: Fields) -> Obj:
+    return state(world, mall_of(world, request), request.query.get("order_id"))
+
+
+def get_faults(world: World, request: Request, row: Fields) -> Obj:
+    return {"faults": [f.shown() for f in world.faults.rules]}
+
+
+def post_faults(world: World, request: Request, row: Fields) -> Obj:
+    """One rule, or `{"faults": [...]}` to add several."""
+    rows = row.rows("faults")
+    added = [world.faults.add(each) for each in (rows if rows is not None else [row])]
+    return {"faults": [f.shown() for f in added]}
+
+
+def delete_faults(world: World, request: Request, row: Fields) -> Obj:
+    number = request.query.get("id")
+    world.faults.clear(int(number) if number is not None and number.isdecimal() else None)
+    return {"faults": [f.shown() for f in world.faults.rules]}
+
+
+def post_stock(world: World, request: Request, row: Fields, product_no: str) -> Obj:
+    """Set the quantity of one variant, or of all when none is named."""
+    mall = mall_of(world, request, row)
+    product = mall.products.get(int(product_no)) if product_no.isdecimal() else None
+    if product is None:
+        raise Refused(404, "Product not found.")
+    quantity, code = row.whole("quantity", -(10**6), 10**9), row.text("variant_code")
+    if quantity is None:
+        raise row.refuse("quantity", "is a required field.")
+    variants = [v for v in product.variants if code is None or v.code == code]
+    if not variants:
+        raise Refused(404, "Variant not found.")
+    for variant in variants:
+        moves.set_stock(mall, product, variant, quantity, world.clock.now())
+    return {"product": render.product(mall, product, "", frozenset({"variants", "inventories"}), detail=True)}
+
+
+def post_clock(world: World, request: Request, row: Fields) -> Obj:
+    """`{"advance_seconds": n}`, `{"at": moment}`, `{"freeze": true|false}` or `{"reset": true}`."""
+    given, clock = row.raw(), world.clock
+    if given.get("reset") is True:
+        clock.reset()
+    if (at := row.text("at")) is not None:
+        try:
+            moment = datetime.fromisoformat(at)
+        except ValueError as broken:
+            raise row.refuse("at", "is not a moment.") from broken
+        if moment.tzinfo is None:
+            raise row.refuse("at", "needs an offset.")
+        clock.go_to(moment)
+    if (seconds := row.whole("advance_seconds", -(10**9), 10**9)) is not None:
+        clock.shift(timedelta(seconds=seconds))
+    if given.get("freeze") is True:
+        clock.freeze()
+    if given.get("freeze") is False:
+        clock.thaw()
+    cancelled = cancel_overdue(world)
+    return {"now": clock.now().isoformat(), "frozen": clock.frozen, "auto_cancelled": cancelled}
+
+
+def cancel_overdue(world: World) -> list[str]:
+    """Unpaid orders past their day become C48, as the mall's nightly job does."""
+    now = world.clock.now()
+    gone: list[str] = []
+    for mall in world.malls.values():
+        for order in mall.orders.values():
+            overdue = order.paid_at is None and order.payment_due is not None and order.payment_due < now
+            if overdue and all(i.status in {"N00", "N02"} for i in order.items):
+                moves.auto_cancel(mall, order, "C48", now)
+                gone.append(order.id)
+    return gone
+
+
+def post_reset(world: World, request: Request, row: Fields) -> Obj:
+    """`{"keep_tokens": true}` leaves the connected app connected."""
+    tokens = world.tokens
+    world.reset(seed=row.whole("seed", 0))
+    if row.raw().get("keep_tokens") is True:
+        world.tokens = tokens
+    return {"start_day": world.start_day.isoformat(), "orders": {m.id: len(m.orders) for m in world.malls.values()}}
+
+
+def post_bucket(world: World, request: Request, row: Fields) -> Obj:
+    """`open`, `level`, `limit`, `quota` (calls in 10 minutes), or `usage` with `seconds` to show a usage and block at 100."""
+    mall = mall_of(world, request, row)
+    bucket, given = world.buckets[mall.id], row.raw()
+    if isinstance(given.get("open"), bool):
+        bucket.open = given["open"] is True
+    if (level := row.whole("level", 0, 1000)) is not None:
+        bucket.level, bucket.seen = float(level), world.clock.now()
+    if (limit := row.whole("limit", 1, 1000)) is not None:
+        bucket.limit = limit
+    if "quota" in given:
+        bucket.quota = row.whole("quota", 1)
+        bucket.used, bucket.window_from = 0, None
+    if (usage := row.whole("usage", 0, 1000)) is not None:
+        bucket.force(float(usage), row.whole("seconds", 0, 86400) or 30, world.clock.now())
+    if isinstance(given.get("limit_token_calls"), bool):
+        world.tokens[mall.id].limit_calls = given["limit_token_calls"] is True
+    return {
+        "open": bucket.open,
+        "level": bucket.level,
+        "limit": bucket.limit,
+        "quota": bucket.quota,
+        "usage": bucket.usage(),
+        "limit_token_calls": world.tokens[mall.id].limit_calls,
+    }
+
+
+def get_calls(world: World, request: Request, row: Fields) -> Obj:
+    """Counts by `METHOD path`, and the latest calls; `?path=` keeps those a regular expression finds."""
+    pattern = request.query.get("path", "")
+    try:
+        keep = re.compile(pattern)
+    except re.error as broken:
+        raise row.refuse("path", "is not a regular expression.") from broken
+    counted = {name: count for name, count in world.calls.counted.items() if keep.search(name)}
+    recent = [s.shown() for s in reversed(world.calls.recent) if keep.search(f"{s.method} {s.path}")]
+    return {"total": sum(counted.values()), "by_path": counted, "recent": recent[:100]}
+
+
+def delete_calls(world: World, request: Request, row: Fields) -> Obj:
+    world.calls.counted.clear()
+    world.calls.recent.clear()
+    return {"total": 0}
+
+
+def get_cast(world: World, request: Request, row: Fields) -> Obj:
+    cast = cast_of(world.start_day)
+    return {
+        "start_day": cast.start_day.isoformat(),
+        "shoppers": [
+            {"name": s.name, "phone": s.phone, "member_id": s.member_id, "orders": s.orders}
+            for s in cast.shoppers.values()
+        ],
+    }
+
+
+def post_tokens(world: World, request: Request, row: Fields) -> Obj:
+    """A pair without a browser; `scopes` narrows it. `{"expire": true}` and `{"burn": true}` spoil the present ones instead."""
+    mall, given = mall_of(world, request, row), row.raw()
+    tokens = world.tokens[mall.id]
+    if given.get("expire") is True or given.get("burn") is True:
+        if given.get("expire") is True:
+            tokens.expire(world.clock.now())
+        if given.get("burn") is True:
+            tokens.burn()
+        return {"done": True}
+    scopes = row.texts("scopes")
+    if scopes is not None and any(s not in SCOPES for s in scopes):
+        raise row.refuse("scopes", "is not a valid scope.")
+    return world.issue(mall.id, tuple(scopes) if scopes else None)
+
+
+def post_settings(world: World, request: Request, row: Fields) -> Obj:
+    """Switches for what the reference leaves open: `answer_marks_parent`, `address_open_in`, `use_product_prepare`."""
+    settings, given = mall_of(world, request, row).settings, row.raw()
+    if isinstance(given.get("answer_marks_parent"), bool):
+        settings.answer_marks_parent = given["answer_marks_parent"] is True
+    if isinstance(given.get("use_product_prepare"), bool):
+        settings.use_product_prepare = given["use_product_prepare"] is True
+    if (states := row.texts("address_open_in")) is not None:
+        if any(s not in STATUS_NAMES for s in states):
+            raise row.refuse("address_open_in", "is not a valid value.")
+        settings.address_open_in = frozenset(states)
+    kind = row.choice("shipping_fee_type", ("T", "R", "M"))
+    settings.shipping_fee_type = kind or settings.shipping_fee_type
+    return {
+        "answer_marks_parent": settings.answer_marks_parent,
+        "use_product_prepare": settings.use_product_prepare,
+        "address_open_in": sorted(settings.address_open_in),
+        "shipping_fee_type": settings.shipping_fee_type,
+    }
+
+
+def post_webhooks(world: World, request: Request, row: Fields) -> Obj:
+    """Where webhooks go, and whether they arrive twice or in turned order."""
+    given, hooks = row.raw(), world.webhooks
+    if "url" in given:
+        hooks.url = row.text("url") or None
+    if (key := row.text("key")) is not None:
+        hooks.key = key
+    if isinstance(given.get("duplicate"), bool):
+        hooks.duplicate = given["duplicate"] is True
+    if isinstance(given.get("reorder"), bool):
+        hooks.reorder = given["reorder"] is True
+    return {"url": hooks.url, "duplicate": hooks.duplicate, "reorder": hooks.reorder}
+
+
+Step: TypeAlias = Callable[[World, Request, Fields], Obj]
+STEPS: dict[tuple[str, str], Step] = {
+    ("GET", "state"): get_state,
+    ("GET", "faults"): get_faults,
+    ("POST", "faults"): post_faults,
+    ("DELETE", "faults"): delete_faults,
+    ("POST", "clock"): post_clock,
+    ("POST", "reset"): post_reset,
+    ("POST", "bucket"): post_bucket,
+    ("GET", "calls"): get_calls,
+    ("DELETE", "calls"): delete_calls,
+    ("GET", "cast"): get_cast,
+    ("POST", "tokens"): post_tokens,
+    ("POST", "settings"): post_settings,
+    ("POST", "webhooks"): post_webhooks,
+}
+
+
+def steer(world: World, request: Request, body: object) -> Obj:
+    """One control call below `/_control/`; 404 for an unknown one."""
+    if (listed := as_list(body)) is not None:
+        body = {"faults": listed}
+    row = Fields(as_object(body) or {})
+    parts = request.path.removeprefix("/_control/").strip("/").split("/")
+    match request.method, parts:
+        case "POST", ["orders", order_id, step] if step in ORDER_MOVES:
+            return move_order(world, request, row, order_id, step)
+        case "POST", ["products", number, "stock"]:
+            return post_stock(world, request, row, number)
+        case method, [name] if (method, name) in STEPS:
+            return STEPS[method, name](world, request, row)
+        case _:
+            raise Refused(404, "No such control.")
