@@ -130,7 +130,7 @@ class Shopfront:
         return await self.product.sessions.open(self.org, new, opening=opening)
 
     def ticket(self, of: Session, /, **changes: Any) -> str:
-        claims = {"session": of.id, "org": of.org, "widget": self.widget.id, "epoch": of.epoch, **changes}
+        claims: dict[str, Any] = {"session": of.id, "org": of.org, "widget": self.widget.id, "epoch": of.epoch, **changes}
         return self.tickets.issue(**claims)[0]
 
     @asynccontextmanager
@@ -193,7 +193,7 @@ class _Server(uvicorn.Server):
 async def until(condition: Any, *, seconds: float = PATIENCE) -> None:
     """Returns when `condition()` is true; looks again after every turn of the loop."""
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - the condition tells nobody when it comes true
             await asyncio.sleep(0.01)
 
 

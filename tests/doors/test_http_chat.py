@@ -2,12 +2,15 @@
 
 import asyncio
 import uuid
+from collections.abc import AsyncIterator
 
 import pytest
-from tests.doors.shopfront import EMAIL, PASSWORD, SHOP, Shopfront, an_org
 
+from sangdam.conversations.model import NewSession
 from sangdam.core.ids import new_trace_id
 from sangdam.orgs import Role
+from tests.conversations.talk import an_agent
+from tests.doors.shopfront import EMAIL, PASSWORD, SHOP, Shopfront, an_org, until
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -46,9 +49,6 @@ async def test_parallel_repeats_of_a_first_message_open_one_conversation(working
 async def test_another_orgs_and_a_shoppers_conversation_are_not_found(shop: Shopfront) -> None:
     token = bearer(await shop.token("chat:send", "sessions:read"))
     other_org, _ = await an_org(shop.product, "other", "other@example.com")
-    from tests.conversations.talk import an_agent
-
-    from sangdam.conversations.model import NewSession
 
     other_agent = await an_agent(shop.product, other_org)
     foreign = await shop.product.sessions.open(other_org, NewSession(other_agent.id, 1, "api"))
@@ -114,7 +114,7 @@ async def test_sign_in_from_another_origin_is_refused(shop: Shopfront) -> None:
 
 
 async def test_a_pending_member_may_nothing_and_an_auditor_may_not_write(shop: Shopfront) -> None:
-    signed = {}
+    signed: dict[Role, dict[str, str]] = {}
     for role in (Role.PENDING, Role.AUDITOR):
         email = f"{role.value}@example.com"
         user = await shop.product.accounts.create(email, PASSWORD, verified=True)
@@ -149,7 +149,6 @@ async def test_a_process_that_ends_answers_who_waits(shop: Shopfront) -> None:
     token = bearer(await shop.token("chat:send"))
     asked = {"message": "주문 조회할게요", "client_id": "api-00000001"}
     waiting = asyncio.create_task(shop.http.post("/api/runtime/chat", json=asked, headers=token))
-    from tests.doors.shopfront import until
 
     await until(lambda: shop.product.live.watched == 1)
     shop.site.drain()
@@ -191,7 +190,7 @@ async def test_a_body_that_is_not_one_is_refused(shop: Shopfront, content: bytes
 
 
 async def test_a_body_that_hides_its_length_is_cut_off_at_the_limit(shop: Shopfront) -> None:
-    async def chunks():  # noqa: ANN202
+    async def chunks() -> AsyncIterator[bytes]:
         for _ in range(40):
             yield b" " * 8192
 

@@ -197,7 +197,7 @@ def test_shoppers_see_that_a_tool_was_used_and_nothing_finer() -> None:
 
 
 def test_a_bots_message_has_the_documented_shape() -> None:
-    payload = {"step": "confirm", "quick_replies": [{"label": "네", "action": {"type": "affirm"}}], "expected": {"kind": "confirm_write", "secret": 1}, "choice_mode": "single"}
+    payload: dict[str, Any] = {"step": "confirm", "quick_replies": [{"label": "네", "action": {"type": "affirm"}}], "expected": {"kind": "confirm_write", "secret": 1}, "choice_mode": "single"}
     frame = shown(message("bot", **payload), SESSION)
     assert frame == {
         "type": "assistant_message", "role": "bot", "seq": 19, "session_id": str(SESSION), "text": "안녕하세요", "kind": "text",
@@ -231,7 +231,8 @@ def test_errors_and_hints_have_words_in_both_languages(language: str) -> None:
     assert error("RATE_LIMIT", language=language, trace_id="t")["retryable"] is True
     for stage in ("reading", "checking", "writing"):
         hint = progress(stage, None, language)
-        assert hint is not None and hint["text"]
+        assert hint is not None
+        assert hint["text"]
         assert "했어요" not in hint["text"]
     assert progress("thinking", None, language) is None
 

@@ -1,6 +1,7 @@
 """The shopper's socket, over a real server: joining, order, resuming, limits, ends (interfaces.md §4)."""
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -10,15 +11,17 @@ from base64 import b64encode
 from typing import Any
 from urllib.parse import urlsplit
 
+import jwt
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.doors.shopfront import SHOP, Chat, Closed, Shopfront, an_org, open_shop, until
 
 from sangdam.conversations.model import Accepted, NewSession, Session
 from sangdam.core.ids import OrgId, SessionId, new_uuid
 from sangdam.db.testing import Addresses, connected
 from sangdam.web.tickets import Tickets
+from tests.conversations.talk import an_agent
+from tests.doors.shopfront import SHOP, Shopfront, an_org, open_shop, until
 
 
 async def said(shop: Shopfront, session: Session, client_id: str, text: str) -> int:
@@ -123,7 +126,8 @@ async def test_leaving_closes_the_conversation(shop: Shopfront) -> None:
         await chat.send({"type": "leave"})
         assert (await chat.end()).code == 1000
     now = await shop.product.sessions.get(shop.org, session.id)
-    assert now is not None and now.status == "closed"
+    assert now is not None
+    assert now.status == "closed"
     async with shop.joined(session) as chat:
         error = await chat.say("c-00000001", "아직 계세요?")
         assert (error["code"], error["client_id"], error["new_ticket"]) == ("CONVERSATION_CLOSED", "c-00000001", True)
@@ -151,8 +155,6 @@ async def test_who_does_not_join_within_five_seconds_is_sent_away(shop: Shopfron
 
 @pytest.mark.parametrize("case", ["nonsense", "other secret", "other audience", "no algorithm", "expired", "cut"])
 async def test_a_ticket_that_is_not_ours_or_has_ended_joins_nothing(shop: Shopfront, case: str) -> None:
-    import jwt
-
     session = await shop.session()
     good = shop.ticket(session)
     claims: dict[str, Any] = jwt.decode(good, options={"verify_signature": False})
@@ -163,7 +165,7 @@ async def test_a_ticket_that_is_not_ours_or_has_ended_joins_nothing(shop: Shopfr
         case "other audience":
             ticket = jwt.encode({**claims, "aud": "sangdam:console"}, secret, algorithm="HS256")
         case "no algorithm":
-            ticket = jwt.encode(claims, None, algorithm="none")
+            ticket = jwt.encode(claims, "", algorithm="none")
         case "expired":
             ticket = good
             shop.clock.move(minutes=5)
@@ -337,7 +339,7 @@ async def test_reconnecting_equals_a_fresh_fetch(shop: Shopfront) -> None:
     """Whatever is said between any drops: what a window has pieced together is the transcript."""
     loop = asyncio.get_running_loop()
 
-    @settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
     @given(steps)
     def property_(plan: list[str]) -> None:
         asyncio.run_coroutine_threadsafe(walk(plan), loop).result(60)
@@ -359,7 +361,8 @@ async def test_reconnecting_equals_a_fresh_fetch(shop: Shopfront) -> None:
             elif step == "bot":
                 await shop.bot_says(session, f"답 {n}")
         stored = await shop.product.sessions.messages_after(shop.org, session.id, 0)
-        assert chat is not None and context is not None
+        assert chat is not None
+        assert context is not None
         while (pieced + chat.transcript)[-1:] != [(stored[-1].seq, stored[-1].text)]:
             await chat.next()
         await context.__aexit__(None, None, None)
@@ -397,10 +400,13 @@ async def test_a_flood_of_frames_ends_the_socket(shop: Shopfront) -> None:
 
 async def test_the_sixth_socket_of_a_conversation_replaces_the_oldest(shop: Shopfront) -> None:
     session = await shop.session()
-    async with shop.joined(session) as first, shop.joined(session) as second, shop.joined(session), shop.joined(session), shop.joined(session):
-        async with shop.joined(session):
-            assert (await first.end()).code == 4409
-            assert (await second.say("c-00000001", "저는 아직 있어요"))["seq"] == 2
+    async with contextlib.AsyncExitStack() as stack:
+        chats = [await stack.enter_async_context(shop.joined(session)) for _ in range(5)]
+        for number, chat in enumerate(chats):
+            assert (await chat.say(f"c-0000000{number}", "저는 아직 있어요"))["seq"] == number + 2
+        await stack.enter_async_context(shop.joined(session))
+        assert (await chats[0].end()).code == 4409
+        assert (await chats[1].say("c-00000009", "저도요"))["seq"] == 7
 
 
 async def test_joins_of_an_address_are_limited_and_loopback_is_free_outside_prod(addresses: Addresses) -> None:
@@ -531,8 +537,6 @@ async def test_windows_that_are_gone_leave_nothing_behind(shop: Shopfront) -> No
 
 async def test_another_orgs_words_are_never_shown(shop: Shopfront) -> None:
     other, _ = await an_org(shop.product, "other", "other@example.com")
-    from tests.conversations.talk import an_agent
-
     agent = await an_agent(shop.product, other)
     foreign = await shop.product.sessions.open(other, NewSession(agent.id, 1, "widget"), opening="남의 말")
     async with shop.socket() as chat:
@@ -542,6 +546,3 @@ async def test_another_orgs_words_are_never_shown(shop: Shopfront) -> None:
         await chat.send({"type": "join", "ticket": shop.ticket(foreign, org=shop.org)})
         assert (await chat.end()).code == 4404
         assert chat.transcript == []
-
-
-__all__ = ["Chat", "Closed"]

@@ -5,10 +5,12 @@ import re
 from typing import Any
 
 import pytest
-from tests.doors.shopfront import SHOP, Shopfront, an_org, open_shop
 
+from sangdam.conversations.model import NewSession
 from sangdam.db.testing import Addresses, connected
 from sangdam.web.widgets import origin_of
+from tests.conversations.talk import an_agent
+from tests.doors.shopfront import SHOP, Shopfront, an_org, open_shop
 
 PAGE = f"{SHOP}/product/101"
 
@@ -44,9 +46,6 @@ async def test_the_resume_token_brings_the_conversation_back_and_is_good_once(sh
 
 
 async def test_a_resume_token_of_another_shop_is_worth_nothing(shop: Shopfront) -> None:
-    from tests.conversations.talk import an_agent
-
-    from sangdam.conversations.model import NewSession
 
     other, _ = await an_org(shop.product, "other", "other@example.com")
     agent = await an_agent(shop.product, other)

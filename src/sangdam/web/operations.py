@@ -4,7 +4,7 @@ from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
 from sangdam.core.errors import Kind, SangdamError
 from sangdam.web.address import may_scrape
@@ -21,8 +21,10 @@ class Alive(BaseModel):
 class Ready(BaseModel):
     """A model or a mall that is down does not make a process unready."""
 
+    model_config = ConfigDict(serialize_by_alias=True)
+
     database: bool
-    schema_current: bool
+    schema_ok: bool = Field(alias="schema")
     keys: bool
     worker_seen_s: float | None
     draining: bool
@@ -51,7 +53,7 @@ def operation_routes(parts: Parts, hub: Hub) -> APIRouter:
             "draining": hub.draining,
         }
 
-    @router.get("/metrics", responses={200: {"content": {"text/plain": {}}}, **answers(404)})
+    @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}, **answers(404)})
     async def metrics(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         peer = request.client.host if request.client is not None else None
         if not may_scrape(peer, request.headers.getlist("x-forwarded-for"), parts.trusted_proxies):

@@ -5,7 +5,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request, Response
-from starlette.responses import HTMLResponse
 
 from sangdam.core.errors import Kind, SangdamError
 from sangdam.web.assets import Asset, Assets
@@ -17,7 +16,7 @@ _PAGE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {}}}}
 
 
 def page_routes(parts: Parts, widgets: Widgets, assets: Assets) -> APIRouter:
-    router = APIRouter(tags=["pages"], default_response_class=HTMLResponse)
+    router = APIRouter(tags=["pages"], default_response_class=Response)
     privacy = privacy_page(parts.retention_days)
 
     async def widget_of(key: str) -> Widget:
