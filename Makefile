@@ -67,7 +67,7 @@ format: install
 	@$(BIN)/ruff format .
 
 bench: install
-	@for file in benchmarks/bench_*.py; do \
+	@for file in benchmarks/[a-z]*.py; do \
 	  printf '\033[36m▸\033[0m %s\n' "$$file"; $(PY) "$$file"; done
 
 # Hash-pinned and without addresses; uv.lock records the registries of this machine and stays here.
