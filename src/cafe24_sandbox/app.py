@@ -121,7 +121,7 @@ class Sandbox:
         if path == "/":
             return Answer(302, b"", headers=(("location", "/_control"),))
         if path in {"/_control", "/_control/"} and request.method == "GET":
-            return as_html(pages.control_page(self.world))
+            return as_html(pages.control_page(self.world.malls))
         if path.startswith("/_static/"):
             return pages.static_file(path.removeprefix("/_static/")) or as_html(
                 pages.plain_page("없는 파일이에요", ""), 404

@@ -11,7 +11,7 @@ from cafe24_sandbox.cast import CJ, cast_of
 from cafe24_sandbox.http import Request
 from cafe24_sandbox.model import STATUS_NAMES, Mall, Order
 from cafe24_sandbox.tokens import SCOPES
-from cafe24_sandbox.wire import Fields, Obj, Refused, as_list, as_object
+from cafe24_sandbox.wire import Fields, Obj, Refused, as_list, as_object, digits
 from cafe24_sandbox.world import World
 
 EVERYTHING = frozenset({"items", "receivers", "buyer", "return", "cancellation", "exchange", "refunds"})
@@ -178,6 +178,40 @@ def mall_of(world: World, request: Request, row: Fields | None = None) -> Mall:
 
 def get_state(world: World, request: Request, row: Fields) -> Obj:
     return state(world, mall_of(world, request), request.query.get("order_id"))
+
+
+def get_orders(world: World, request: Request, row: Fields) -> Obj:
+    """A short list for people, newest first: `?find=` part of a name, phone or order number, `?limit=` up to 200."""
+    mall = mall_of(world, request)
+    find, limit = request.query.get("find", "").strip(), Fields(request.query).whole("limit", 1, 200) or 50
+    plain = digits(find)
+
+    def wanted(order: Order) -> bool:
+        by_number = len(plain) >= 4 and (plain in digits(order.buyer.cellphone) or plain in digits(order.id))
+        return find == "" or find in order.buyer.name or find == order.id or by_number
+
+    found = sorted((o for o in mall.orders.values() if wanted(o)), key=lambda o: (o.at, o.id), reverse=True)
+    return {
+        "total": len(found),
+        "orders": [
+            {
+                "order_id": o.id,
+                "ordered_at": o.at.isoformat(),
+                "buyer": o.buyer.name,
+                "phone": o.buyer.cellphone,
+                "items": [
+                    {
+                        "name": i.name,
+                        "option": i.option_value,
+                        "status": i.status,
+                        "status_text": STATUS_NAMES.get(i.status, i.status),
+                    }
+                    for i in o.items
+                ],
+            }
+            for o in found[:limit]
+        ],
+    }
 
 
 def get_faults(world: World, request: Request, row: Fields) -> Obj:
@@ -369,6 +403,7 @@ def post_webhooks(world: World, request: Request, row: Fields) -> Obj:
 Step: TypeAlias = Callable[[World, Request, Fields], Obj]
 STEPS: dict[tuple[str, str], Step] = {
     ("GET", "state"): get_state,
+    ("GET", "orders"): get_orders,
     ("GET", "faults"): get_faults,
     ("POST", "faults"): post_faults,
     ("DELETE", "faults"): delete_faults,
