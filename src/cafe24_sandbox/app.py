@@ -6,6 +6,7 @@ A call to a mall stands below `/malls/{mall_id}/` or at the host `{mall_id}.cafe
 import asyncio
 import json
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 from uuid import uuid4
@@ -35,6 +36,16 @@ class Dropped:
 Outcome: TypeAlias = Answer | Dropped
 
 
+class Application:
+    """An object with an asynchronous `__call__`, by which every server knows the kind of application."""
+
+    def __init__(self, serve: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
+        self._serve = serve
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._serve(scope, receive, send)
+
+
 class Sandbox:
     """A running mall. `app` serves it; the other members are for callers in the same process."""
 
@@ -42,6 +53,7 @@ class Sandbox:
         self.config = config or SandboxConfig()
         self.world = World(self.config)
         self.deliveries = Deliveries(self.world)
+        self.app = Application(self._serve)
 
     # -- in process ---------------------------------------------------------------------------------------------------
 
@@ -81,7 +93,7 @@ class Sandbox:
 
     # -- the application ----------------------------------------------------------------------------------------------
 
-    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["type"]:
             case "lifespan":
                 await self._live(receive, send)
