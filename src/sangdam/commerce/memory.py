@@ -48,13 +48,16 @@ class MemoryShop:
                 raise ShopFailure("CUSTOMER_NOT_FOUND")
             if len(members) > 1:
                 raise ShopFailure("CUSTOMER_AMBIGUOUS", detail={"count": len(members)})
+        if isinstance(asker, Staff) and member_id is None:
+            return ()
         found = [
             order
             for order in self.orders_known
             if query.window.start <= kst_date(order.ordered_at) <= query.window.end
             and owns(asker, order, members)
             and (member_id is None or order.member_id == member_id)
-            and (not query.member_only or order.member_id in members)
+            and (not query.member_only or not isinstance(asker, VerifiedPhone) or order.member_id in members)
+            and (not query.member_only or order.member_id is not None)
         ]
         return tuple(sorted(found, key=lambda order: (order.ordered_at, order.order_id), reverse=True))
 

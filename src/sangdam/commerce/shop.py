@@ -4,7 +4,7 @@ What goes wrong is a `ShopFailure` with a code of tools.md §2; whether the orde
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Protocol
 
@@ -46,12 +46,16 @@ Asker = VerifiedPhone | ClaimedOrder | SignedMember | Staff
 
 
 class ShopFailure(Exception):
-    """The shop did not do it. `detail` is for operators."""
+    """The shop did not do it, or with `unknown` did not say whether it did. `detail` is for operators."""
 
-    def __init__(self, code: str, *, retryable: bool = False, detail: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, code: str, *, retryable: bool = False, detail: Mapping[str, Any] | None = None, unknown: bool = False
+    ) -> None:
         super().__init__(code)
         self.code = code
         self.retryable = retryable
+        self.unknown = unknown
+        """A change was sent and its end is not known; never true of a read."""
         self.detail: Mapping[str, Any] = detail or {}
 
 
@@ -67,7 +71,7 @@ class Window:
 class OrderQuery:
     window: Window
     member_only: bool = False
-    fields: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Only orders of the one member who is registered with the asker's phone."""
 
 
 class Shop(Protocol):
@@ -85,18 +89,25 @@ class Shop(Protocol):
         *,
         member_id: MemberId | None = None,
     ) -> tuple[Order, ...]:
-        """The asker's orders in the window, newest first. With `member_only` raises CUSTOMER_NOT_FOUND or CUSTOMER_AMBIGUOUS."""
+        """The asker's orders in the window, newest first; `member_id` narrows to that member's, and staff must name one.
+
+        With `member_only` a phone raises CUSTOMER_NOT_FOUND or CUSTOMER_AMBIGUOUS.
+        """
         ...
 
-    async def shipments(self, call: Call, asker: Asker, order_id: OrderId) -> tuple[Order, tuple[Shipment, ...]]: ...
+    async def shipments(self, call: Call, asker: Asker, order_id: OrderId) -> tuple[Order, tuple[Shipment, ...]]:
+        """The order and its parcels, registered ones included. Raises as `order` does."""
+        ...
 
     async def carriers(self, call: Call) -> tuple[Carrier, ...]: ...
 
     async def customers(self, call: Call, phone: Phone) -> tuple[Customer, ...]:
-        """Members registered with the phone, none to several."""
+        """Members registered with the phone, none to several. Raises ShopFailure CUSTOMER_MEMBER_ID_MISSING."""
         ...
 
-    async def customer(self, call: Call, member_id: MemberId) -> Customer | None: ...
+    async def customer(self, call: Call, member_id: MemberId) -> Customer | None:
+        """None when there is no such member."""
+        ...
 
     async def shipping_terms(self, call: Call) -> ShippingTerms: ...
 

@@ -24,7 +24,8 @@ _LETTERS: Mapping[str, StatusClass] = {"C": StatusClass.CANCEL, "R": StatusClass
 
 HELD = "N22"
 ADDRESS_CHANGEABLE = frozenset({"N00", "N10", "N20", "N22"})
-CANCELLABLE = frozenset({"N00", "N02", "N10", "N20", "N21", "N22"})
+CANCELLABLE = frozenset({"N00", "N02", "N10", "N20", "N22"})
+"""With an invoice (N21) a person has to look whether it can still be stopped."""
 ARRIVED = frozenset({StatusClass.DELIVERED, StatusClass.CONFIRMED})
 
 

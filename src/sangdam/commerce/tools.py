@@ -4,13 +4,12 @@ Ownership is judged in the shop, where the order is known; a failure of the shop
 """
 
 import asyncio
-import re
 import secrets
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime, timedelta
-from typing import Annotated, Literal, Protocol
+from typing import Literal, Protocol
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from sangdam.commerce.shop import (
     Asker,
@@ -36,14 +35,14 @@ from sangdam.core.facts import (
 from sangdam.core.facts import Window as WindowFacts
 from sangdam.core.ids import GrantId, MemberId, OrderId, OrgId, SessionId
 from sangdam.core.mask import mask_name
-from sangdam.core.phone import Phone, parse_phone
+from sangdam.core.phone import Phone
 from sangdam.core.shop import CLAIM_CLASSES, Order, StatusClass
+from sangdam.tools.fields import OrderIdArg, PhoneArg
 from sangdam.tools.model import (
     Assurance,
     Call,
     CallerKind,
     DefaultPolicy,
-    Denied,
     Failed,
     Grant,
     Invalid,
@@ -55,9 +54,9 @@ from sangdam.tools.model import (
 
 DEFAULT_DAYS = 90
 LONGEST_DAYS = 365
+EARLIEST = date(2000, 1, 1)
 ORDERER_FLOOR_SECONDS = 0.4
 ORDERER_PER_HOUR = 20
-_ORDER_ID = re.compile(r"\d{8}-\d{7}")
 
 
 class MatchGrant(Protocol):
@@ -88,25 +87,6 @@ class Matches(Protocol):
     ) -> MatchGrant | None: ...
 
 
-def _order_number(text: str) -> str:
-    if not _ORDER_ID.fullmatch(text):
-        raise ValueError("expected YYYYMMDD-NNNNNNN")
-    try:
-        date.fromisoformat(text[:8])
-    except ValueError:
-        raise ValueError("the date in the order number does not exist") from None
-    return text
-
-
-def _phone(text: str) -> str:
-    phone = parse_phone(text)
-    if phone is None:
-        raise ValueError("not a Korean phone number")
-    return phone.digits
-
-
-OrderNumber = Annotated[str, AfterValidator(_order_number)]
-PhoneDigits = Annotated[str, AfterValidator(_phone)]
 Status = Literal["awaiting_payment", "preparing", "ready_to_ship", "in_transit", "delivered", "claim", "all"]
 
 
@@ -115,16 +95,16 @@ class _In(BaseModel):
 
 
 class LookupOrderIn(_In):
-    order_id: OrderNumber
+    order_id: OrderIdArg
 
 
 class TrackShipmentIn(_In):
-    order_id: OrderNumber
+    order_id: OrderIdArg
     shipping_code: str | None = Field(default=None, pattern=r"^D-\d{8}-\d{7}-\d{2}$")
 
 
 class ListOrdersIn(_In):
-    cellphone: PhoneDigits | None = None
+    cellphone: PhoneArg | None = None
     member_id: str | None = Field(default=None, min_length=1, max_length=20)
     start_date: date | None = None
     end_date: date | None = None
@@ -135,14 +115,14 @@ class ListOrdersIn(_In):
 
 
 class FindCustomerIn(_In):
-    cellphone: PhoneDigits | None = None
+    cellphone: PhoneArg | None = None
     member_id: str | None = Field(default=None, min_length=1, max_length=20)
 
 
 class VerifyOrdererIn(_In):
-    order_id: OrderNumber
+    order_id: OrderIdArg
     orderer_name: str = Field(min_length=1, max_length=20)
-    orderer_phone: PhoneDigits
+    orderer_phone: PhoneArg
 
 
 _AGENT, _MEMBER, _MCP = CallerKind.AGENT, CallerKind.MEMBER, CallerKind.MCP
@@ -345,16 +325,16 @@ def asker_of(call: Call, order_id: OrderId) -> Asker:
     """Who asks for this order. The gate has judged the assurance; this says by what right."""
     if not call.caller.on_behalf:
         return Staff(call.caller.staff_reason or "")
-    grant = verified(call)
-    if grant is not None and grant.phone is not None:
-        return VerifiedPhone(grant.phone)
     now = call.clock.now()
-    for claimed in call.caller.grants:
-        if claimed.level is Assurance.CLAIMED and claimed.expires_at > now:
-            if claimed.order_id == order_id:
-                return ClaimedOrder(order_id)
-            if claimed.member_id is not None:
-                return SignedMember(claimed.member_id)
+    claims = [grant for grant in call.caller.grants if grant.level is Assurance.CLAIMED and grant.expires_at > now]
+    if any(grant.order_id == order_id for grant in claims):
+        return ClaimedOrder(order_id)
+    phone = verified(call)
+    if phone is not None and phone.phone is not None:
+        return VerifiedPhone(phone.phone)
+    member = next((grant.member_id for grant in claims if grant.member_id is not None), None)
+    if member is not None:
+        return SignedMember(member)
     raise ShopFailure("ORDER_NOT_OWNED")
 
 
@@ -378,6 +358,8 @@ def list_asker(call: Call, given: ListOrdersIn) -> VerifiedPhone | Staff | Inval
 def window_of(given: ListOrdersIn, today: date) -> Window | None:
     """None for dates that do not make a window."""
     end = given.end_date or today
+    if min(end, given.start_date or end) < EARLIEST:
+        return None
     start = given.start_date or end - timedelta(days=DEFAULT_DAYS)
     if start > end or (end - start).days > LONGEST_DAYS:
         return None
@@ -398,6 +380,4 @@ def fits(order: Order, status: Status) -> bool:
 
 def refusal(failure: ShopFailure) -> Refusal:
     """The outcome a failure of the shop comes to."""
-    if failure.code == "CAFE24_RATE_LIMITED" and failure.detail.get("where") == "policy":
-        return Denied("RATE_LIMIT")
     return Failed(failure.code, failure.retryable, failure.detail)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
+from urllib.parse import quote
 
 from sangdam.commerce.statuses import ADDRESS_CHANGEABLE, ARRIVED, CANCELLABLE, HELD
 from sangdam.commerce.withdrawal import withdrawal
@@ -41,14 +42,10 @@ Standing = Literal["awaiting_payment", "not_shipped", "held", "partial", "in_tra
 def order_facts(order: Order, *, asked_at: datetime) -> OrderFacts:
     blocking = tuple(item.order_item_code for item in order.items if item.status_code not in ADDRESS_CHANGEABLE)
     uncancellable = tuple(item.order_item_code for item in order.items if item.status_code not in CANCELLABLE)
-    arrived = [item.delivered_at for item in order.items if item.status_class in ARRIVED]
-    moments = [moment for moment in arrived if moment is not None]
-    delivered_at = max(moments, default=None)
-    all_arrived = (
-        bool(order.items)
-        and all(item.status_class in ARRIVED for item in order.items if item.status_class not in CLAIM_CLASSES)
-        and bool(arrived)
-    )
+    arrived = _arrived(order)
+    moments = [item.delivered_at for item in arrived]
+    known = [moment for moment in moments if moment is not None]
+    delivered_at = max(known, default=None) if len(known) == len(moments) else None
     outside = order.place is not OrderPlace.MALL
     return OrderFacts(
         order_id=order.order_id,
@@ -74,7 +71,7 @@ def order_facts(order: Order, *, asked_at: datetime) -> OrderFacts:
             allowed=not uncancellable and bool(order.items) and not outside, blocking_items=uncancellable
         ),
         delivered_at=delivered_at,
-        withdrawal=withdrawal(delivered_at, delivered=all_arrived, asked_at=asked_at),
+        withdrawal=withdrawal(delivered_at, delivered=bool(arrived), asked_at=asked_at),
         payment_due=PaymentDue(
             amount=order.amounts.due, deadline=order.payment_deadline, auto_cancels=order.auto_cancels
         )
@@ -82,6 +79,12 @@ def order_facts(order: Order, *, asked_at: datetime) -> OrderFacts:
         else None,
         ordered_at_place=order.place,
     )
+
+
+def _arrived(order: Order) -> list[Item]:
+    """What arrived, once nothing is on its way any more; the last parcel's day is the order's."""
+    unclaimed = [item for item in order.items if item.status_class not in CLAIM_CLASSES]
+    return unclaimed if all(item.status_class in ARRIVED for item in unclaimed) else []
 
 
 def line(item: Item, *, asked_at: datetime) -> OrderLine:
@@ -100,7 +103,11 @@ def line(item: Item, *, asked_at: datetime) -> OrderLine:
         if item.claim is not None
         else None,
         delivered_at=item.delivered_at,
-        withdrawal=withdrawal(item.delivered_at, delivered=item.status_class in ARRIVED, asked_at=asked_at),
+        withdrawal=withdrawal(
+            item.delivered_at,
+            delivered=item.status_class in ARRIVED or (item.claim is not None and item.delivered_at is not None),
+            asked_at=asked_at,
+        ),
         thumbnail=item.thumbnail,
     )
 
@@ -191,7 +198,7 @@ def _parcel(shipment: Shipment, items: dict[str, Item], carriers: dict[str, Carr
         (item.delivered_at for item in mine if item.delivered_at is not None), default=None
     )
     url = (
-        f"{carrier.tracking_url}{shipment.tracking_no}"
+        f"{carrier.tracking_url}{quote(shipment.tracking_no, safe='')}"
         if carrier is not None and carrier.tracking_url and shipment.tracking_no
         else None
     )

@@ -1,29 +1,16 @@
 """What conversations contribute to the gate: codes, and a person (tools.md §4.14, 4.15, 4.20)."""
 
 import uuid
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from sangdam.conversations.otp import Codes
 from sangdam.conversations.review import Review
 from sangdam.core.facts import CreateHandoffOut, SendOtpOut, VerifyOtpOut
-from sangdam.core.phone import Phone, parse_phone
+from sangdam.core.phone import Phone
+from sangdam.tools.fields import MobileArg, PhoneArg
 from sangdam.tools.model import Assurance, Call, CallerKind, DefaultPolicy, Refusal, Tool
-
-
-def _phone(text: str) -> str:
-    phone = parse_phone(text)
-    if phone is None:
-        raise ValueError("not a Korean phone number")
-    return phone.digits
-
-
-def _mobile(text: str) -> str:
-    digits = _phone(text)
-    if not Phone(digits).is_mobile:
-        raise ValueError("not a mobile number")
-    return digits
 
 
 class _In(BaseModel):
@@ -31,7 +18,7 @@ class _In(BaseModel):
 
 
 class SendOtpIn(_In):
-    phone: Annotated[str, AfterValidator(_mobile)]
+    phone: MobileArg
     purpose: Literal["orders", "notify"] = "orders"
 
 
@@ -43,7 +30,7 @@ class VerifyOtpIn(_In):
 class CreateHandoffIn(_In):
     reason: Literal["asked", "policy", "failed", "abuse", "kb_gap", "legal", "callback"]
     summary: str = Field(max_length=500)
-    contact_phone: Annotated[str, AfterValidator(_phone)] | None = None
+    contact_phone: PhoneArg | None = None
     priority: int = Field(default=2, ge=1, le=3)
 
 

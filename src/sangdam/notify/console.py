@@ -14,9 +14,12 @@ class Console:
     """Newest last."""
     answers: deque[Sent] = field(default_factory=deque[Sent])
     """What the next sends come to; accepted when empty."""
+    count: int = 0
+    """Of all that was accepted, also what is no longer kept."""
 
     async def send(self, notice: Notice, *, seconds: float) -> Sent:
-        answer = self.answers.popleft() if self.answers else Accepted("console", f"console-{len(self.sent) + 1}")
+        answer = self.answers.popleft() if self.answers else Accepted("console", f"console-{self.count + 1}")
         if isinstance(answer, Accepted):
+            self.count += 1
             self.sent.append(notice)
         return answer

@@ -1,10 +1,12 @@
 """SMS and LMS through SOLAPI (reference §5.4). A 200 whose `failedMessageList` names the message is a rejection."""
 
+import asyncio
 import hashlib
 import hmac
+import json
 import secrets
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import httpx2
 
@@ -13,7 +15,9 @@ from sangdam.notify.channel import Accepted, NoAnswer, Notice, Rejected, Sent
 
 SMS_BYTES = 90
 """EUC-KR bytes of one SMS; a longer text goes as LMS."""
-ACCEPTED = "2000"
+LMS_BYTES = 2000
+ACCEPTED = frozenset({"2000", "3000", "4000"})
+"""Taken, handed to the carrier, delivered."""
 
 
 class Solapi:
@@ -37,7 +41,9 @@ class Solapi:
         self._salt = salt
 
     async def send(self, notice: Notice, *, seconds: float) -> Sent:
-        kind = "SMS" if len(notice.text.encode("euc-kr", errors="replace")) <= SMS_BYTES else "LMS"
+        kind = kind_of(notice.text)
+        if kind is None:
+            return Rejected("TEXT_TOO_LONG", retryable=False)
         message = {
             "to": notice.to.digits,
             "from": self._sender,
@@ -46,25 +52,22 @@ class Solapi:
             "customFields": {"reference": notice.reference},
         }
         try:
-            answer = await self._client.post(
-                f"{self._base_url}/messages/v4/send-many/detail",
-                json={"messages": [message], "allowDuplicates": False, "showMessageList": True},
-                headers={"Authorization": self._authorization()},
-                timeout=seconds,
-                follow_redirects=False,
-            )
+            async with asyncio.timeout(seconds):
+                answer = await self._client.post(
+                    f"{self._base_url}/messages/v4/send-many/detail",
+                    json={"messages": [message], "allowDuplicates": False, "showMessageList": True},
+                    headers={"Authorization": self._authorization()},
+                    timeout=seconds,
+                    follow_redirects=False,
+                )
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout):
             return Rejected("UNREACHABLE", retryable=True)
-        except httpx2.HTTPError as error:
+        except (httpx2.HTTPError, TimeoutError) as error:
             return NoAnswer(type(error).__name__)
-        if answer.status_code != 200:
-            return Rejected(
-                f"HTTP_{answer.status_code}", retryable=answer.status_code == 429 or answer.status_code >= 500
-            )
-        try:
-            return _read(cast("object", answer.json()))
-        except ValueError:
-            return NoAnswer("MALFORMED")
+        if not answer.is_success:
+            status = answer.status_code
+            return Rejected(f"HTTP_{status}", retryable=status == 429 or status >= 500)
+        return read_answer(answer.content) or NoAnswer("MALFORMED")
 
     def _authorization(self) -> str:
         date = self._clock.now().isoformat()
@@ -73,21 +76,37 @@ class Solapi:
         return f"HMAC-SHA256 ApiKey={self._key}, Date={date}, salt={salt}, signature={signature}"
 
 
-def _read(body: object) -> Sent:
-    """Raises ValueError for a body that says neither."""
-    if not isinstance(body, dict):
-        raise ValueError("not an object")
-    fields = cast("dict[str, Any]", body)
-    failed: Any = fields.get("failedMessageList")
-    if isinstance(failed, list) and failed:
-        first = cast("list[Any]", failed)[0]
-        code = str(cast("dict[str, Any]", first).get("statusCode", "FAILED")) if isinstance(first, dict) else "FAILED"
+def kind_of(text: str) -> Literal["SMS", "LMS"] | None:
+    """By EUC-KR bytes: one for ASCII, two for the rest, also for what EUC-KR does not hold. None for more than an LMS takes."""
+    size = sum(1 if character.isascii() else 2 for character in text)
+    return "SMS" if size <= SMS_BYTES else "LMS" if size <= LMS_BYTES else None
+
+
+def read_answer(content: bytes) -> Accepted | Rejected | None:
+    """What became of the one message; None for an answer that says neither."""
+    try:
+        body: object = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    failed = _first(body, "failedMessageList")
+    if failed is not None:
+        return Rejected(_text(failed, "statusCode") or "FAILED", retryable=False)
+    taken = _first(body, "messageList")
+    code = _text(taken, "statusCode") if taken is not None else None
+    if taken is None or code is None:
+        return None
+    if code not in ACCEPTED:
         return Rejected(code, retryable=False)
-    listed: Any = fields.get("messageList")
-    if isinstance(listed, list) and listed and isinstance(cast("list[Any]", listed)[0], dict):
-        message = cast("dict[str, Any]", cast("list[Any]", listed)[0])
-        code = str(message.get("statusCode", ACCEPTED))
-        if code != ACCEPTED:
-            return Rejected(code, retryable=False)
-        return Accepted("solapi", str(message.get("messageId", "")))
-    raise ValueError("no message in the answer")
+    message_id = _text(taken, "messageId")
+    return Accepted("solapi", message_id) if message_id is not None else None
+
+
+def _first(body: object, name: str) -> dict[str, Any] | None:
+    listed: Any = cast("dict[str, Any]", body).get(name) if isinstance(body, dict) else None
+    first: Any = cast("list[Any]", listed)[0] if isinstance(listed, list) and listed else None
+    return cast("dict[str, Any]", first) if isinstance(first, dict) else None
+
+
+def _text(fields: dict[str, Any], name: str) -> str | None:
+    value = fields.get(name)
+    return value if isinstance(value, str) and value else None

@@ -1,9 +1,13 @@
-"""Requests to one mall: deadline, budget, retries of what is safe to repeat, one renewal after a 401. Answers are JSON objects or a ShopFailure."""
+"""Requests to one mall: deadline, budget, retries of what is safe to repeat, one renewal after a 401.
+
+Answers are JSON objects or a ShopFailure. A change whose answer did not come is a ShopFailure with `unknown`: it may have happened.
+"""
 
 import asyncio
-import json
 import random
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
 from typing import Any, Literal, cast
 from urllib.parse import quote
 
@@ -11,8 +15,9 @@ import httpx2
 import structlog
 
 from sangdam.commerce.cafe24.limits import BudgetSpent, MallLimiter
-from sangdam.commerce.cafe24.tokens import App, Token, Tokens
+from sangdam.commerce.cafe24.tokens import App, Token, Tokens, json_object
 from sangdam.commerce.shop import ShopFailure
+from sangdam.core.clock import kst_date
 from sangdam.core.ids import OrgId
 from sangdam.tools.model import Call, UpstreamCall
 
@@ -21,8 +26,28 @@ log = structlog.get_logger(__name__)
 MAX_BYTES = 5 * 1024 * 1024
 READ_TRIES = 3
 BACKOFF_SECONDS = (0.3, 1.0)
+JITTER_SECONDS = 0.2
+"""On top of a pause, at most."""
 ATTEMPT_SECONDS = 4.0
-RETRIED = frozenset({500, 502, 503, 504})
+LEAST_SECONDS = 0.05
+"""With less than this left nothing is sent any more."""
+
+Method = Literal["GET", "POST", "PUT"]
+_NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+
+
+@dataclass(frozen=True)
+class _Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def message(self) -> str:
+        """The mall's own words, for operators."""
+        error: object = (json_object(self.body) or {}).get("error")
+        message: object = cast("dict[str, Any]", error).get("message") if isinstance(error, dict) else None
+        return message[:300] if isinstance(message, str) else ""
 
 
 class MallClient:
@@ -39,6 +64,8 @@ class MallClient:
         self._limiter = limiter
         self._pause = pause
         self._jitter = jitter
+        self._offered: dict[str, tuple[date, str]] = {}
+        """By mall: the API version it offered instead of ours, believed for the rest of that day."""
 
     async def get(
         self, call: Call, org: OrgId, template: str, *, params: Mapping[str, str] | None = None, **path: str
@@ -46,143 +73,186 @@ class MallClient:
         """A read. Raises ShopFailure; `template` with `{names}` is what the audit keeps."""
         return await self._request(call, org, "GET", template, path, params=params)
 
+    async def write(
+        self,
+        call: Call,
+        org: OrgId,
+        method: Literal["POST", "PUT"],
+        template: str,
+        body: Mapping[str, object],
+        **path: str,
+    ) -> object:
+        """A change, sent once: repeated only where the mall certainly did not do it (429, 401, no connection).
+
+        `body` is `{"request": …}` or `{"requests": […]}`. Raises ShopFailure, with `unknown` when the change may have happened.
+        """
+        return await self._request(call, org, method, template, path, body=body)
+
     async def _request(
         self,
         call: Call,
         org: OrgId,
-        method: Literal["GET", "POST", "PUT"],
+        method: Method,
         template: str,
         path: Mapping[str, str],
         *,
         params: Mapping[str, str] | None = None,
-        body: object = None,
+        body: Mapping[str, object] | None = None,
     ) -> object:
         token = await self._tokens.token(org)
-        limiter = self._limiter(token.connection.mall_id)
-        tries, renewed, attempt, version = 0, False, 0, self._version
+        mall = token.connection.mall_id
+        limiter = self._limiter(mall)
+        tries, attempt, renewed, version, offered = 0, 0, False, self._version_for(call, mall), False
         while True:
+            try:
+                await limiter.take(call.deadline - LEAST_SECONDS)
+            except BudgetSpent:
+                raise ShopFailure("CAFE24_RATE_LIMITED", retryable=True, detail={"bucket": "ours"}) from None
+            if call.remaining <= LEAST_SECONDS:
+                raise ShopFailure("CAFE24_TIMEOUT", retryable=True, detail={"attempts": attempt})
             attempt += 1
             try:
-                await limiter.take(call.deadline)
-            except BudgetSpent:
-                raise ShopFailure("CAFE24_RATE_LIMITED", retryable=True, detail={"where": "budget"}) from None
-            started = call.clock.monotonic()
-            remaining = call.deadline - started
-            if remaining <= 0.05:
-                raise ShopFailure("CAFE24_TIMEOUT", retryable=True, detail={"attempts": attempt - 1})
-            try:
-                response = await self._client.request(
-                    method, self._url(token, template, path), params=dict(params or {}), json=body, headers=self._headers(token, version),
-                    timeout=min(ATTEMPT_SECONDS, remaining), follow_redirects=False,
-                )  # fmt: skip
-            except httpx2.HTTPError as error:
-                self._note(call, method, template, None, started, attempt)
+                answer = await self._send(call, method, template, path, token, version, attempt, params, body)
+            except (httpx2.HTTPError, TimeoutError) as error:
                 tries += 1
-                safe = method == "GET" or isinstance(
-                    error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout
-                )
-                if (
-                    safe
-                    and tries < READ_TRIES
-                    and await self._wait(call, BACKOFF_SECONDS[min(tries, len(BACKOFF_SECONDS)) - 1])
-                ):
+                if (method == "GET" or isinstance(error, _NOT_SENT)) and await self._again(call, tries):
                     continue
-                unreachable = isinstance(error, httpx2.ConnectError)
-                raise ShopFailure(
-                    "CAFE24_UNAVAILABLE" if unreachable else "CAFE24_TIMEOUT",
-                    retryable=True,
-                    detail={"attempts": attempt},
+                raise _unanswered(
+                    error, attempt, unknown=method != "GET" and not isinstance(error, _NOT_SENT)
                 ) from None
-            self._note(call, method, template, response.status_code, started, attempt)
-            limiter.told(response.headers)
-            match response.status_code:
+            limiter.told(answer.headers)
+            match answer.status:
                 case 200 | 201 | 207:
-                    return read_body(response)
+                    return _object(answer, unknown=method != "GET")
                 case 401 if not renewed:
                     token, renewed = await self._tokens.after_401(org, token.version), True
                 case 401:
                     await self._tokens.refused_for_good(org, token.version)
                     raise ShopFailure("CAFE24_REAUTH_REQUIRED")
                 case 403:
-                    raise ShopFailure("SCOPE_ERROR", detail={"path": template})
+                    raise ShopFailure("SCOPE_ERROR", detail={"path": template, "message": answer.message})
                 case 404:
                     raise ShopFailure("CAFE24_NOT_FOUND", detail={"path": template})
                 case 429:
-                    wait = limiter.refused(response.headers, jitter=self._jitter())
-                    if not await self._wait(call, wait):
-                        raise ShopFailure(
-                            "CAFE24_RATE_LIMITED",
-                            retryable=True,
-                            detail={"limit": response.headers.get("x-api-call-limit", "")},
-                        )
-                case 400 if (offered := offered_version(response.text)) is not None and offered != version:
-                    log.warning("api_version_offered", org=str(org), asked=version, offered=offered)
-                    version = offered
-                case status if status in RETRIED:
+                    if not await self._wait(call, limiter.refused(answer.headers, jitter=self._jitter())):
+                        raise ShopFailure("CAFE24_RATE_LIMITED", retryable=True, detail=_budget(answer.headers))
+                case 400 if not offered and (better := offered_version(answer.message)) not in (None, version):
+                    log.warning("api_version_offered", org=str(org), asked=version, offered=better)
+                    version, offered = better or version, True
+                    self._offered[mall] = (kst_date(call.clock.now()), version)
+                case 500 | 502 | 503 | 504 as status:
                     tries += 1
-                    if (
-                        method == "GET"
-                        and tries < READ_TRIES
-                        and await self._wait(call, BACKOFF_SECONDS[min(tries, len(BACKOFF_SECONDS)) - 1])
-                    ):
-                        continue
-                    raise ShopFailure("CAFE24_UNAVAILABLE", retryable=True, detail={"status": status})
+                    if method != "GET" or not await self._again(call, tries):
+                        detail = {"status": status, "attempts": attempt}
+                        raise ShopFailure("CAFE24_UNAVAILABLE", retryable=True, detail=detail, unknown=method != "GET")
                 case 400 | 409 | 422 as status:
-                    raise ShopFailure(
-                        "CAFE24_REJECTED", detail={"status": status, "message": message_of(response.text)}
-                    )
+                    raise ShopFailure("CAFE24_REJECTED", detail={"status": status, "message": answer.message})
                 case status:
-                    raise ShopFailure("CAFE24_ERROR", detail={"status": status})
+                    unknown = method != "GET" and status >= 500
+                    raise ShopFailure("CAFE24_ERROR", detail={"status": status}, unknown=unknown)
+
+    async def _send(
+        self,
+        call: Call,
+        method: Method,
+        template: str,
+        path: Mapping[str, str],
+        token: Token,
+        version: str,
+        attempt: int,
+        params: Mapping[str, str] | None,
+        body: Mapping[str, object] | None,
+    ) -> _Answer:
+        """One request, read to its end within the time left. Raises what the transport raises, and TimeoutError."""
+        filled = template.format(**{name: quote(value, safe="") for name, value in path.items()})
+        shop = token.connection.shop_no
+        seconds = min(ATTEMPT_SECONDS, call.remaining)
+        request = self._client.build_request(
+            method,
+            f"{self._app.base_url(token.connection.mall_id)}/api/v2/admin{filled}",
+            params={"shop_no": str(shop), **(params or {})} if body is None else None,
+            json={"shop_no": shop, **body} if body is not None else None,
+            headers={
+                "Authorization": f"Bearer {token.value}",
+                "Content-Type": "application/json",
+                "X-Cafe24-Api-Version": version,
+            },
+            timeout=seconds,
+        )
+        started, status = call.clock.monotonic(), None
+        call.sent = call.sent or method != "GET"
+        try:
+            async with asyncio.timeout(seconds):
+                response = await self._client.send(request, stream=True, follow_redirects=False)
+                try:
+                    status = response.status_code
+                    return _Answer(status, response.headers, await _bounded(response))
+                finally:
+                    await response.aclose()
+        finally:
+            ms = int((call.clock.monotonic() - started) * 1000)
+            call.upstream.append(UpstreamCall(f"{method} {template}", status, ms, attempt))
+
+    async def _again(self, call: Call, tries: int) -> bool:
+        """Waits before the next try; False when there is none left."""
+        if tries >= READ_TRIES:
+            return False
+        return await self._wait(call, BACKOFF_SECONDS[tries - 1] + JITTER_SECONDS * self._jitter())
 
     async def _wait(self, call: Call, seconds: float) -> bool:
         """False when the deadline comes first."""
-        if call.clock.monotonic() + seconds >= call.deadline:
+        if seconds + LEAST_SECONDS >= call.remaining:
             return False
         await self._pause(seconds)
         return True
 
-    def _url(self, token: Token, template: str, path: Mapping[str, str]) -> str:
-        filled = template.format(**{name: quote(value, safe="") for name, value in path.items()})
-        return f"{self._app.base_url(token.connection.mall_id)}/api/v2/admin{filled}"
-
-    def _headers(self, token: Token, version: str) -> dict[str, str]:
-        return {
-            "Authorization": f"Bearer {token.value}",
-            "Content-Type": "application/json",
-            "X-Cafe24-Api-Version": version,
-        }
-
-    def _note(self, call: Call, method: str, template: str, status: int | None, started: float, attempt: int) -> None:
-        call.upstream.append(
-            UpstreamCall(f"{method} {template}", status, int((call.clock.monotonic() - started) * 1000), attempt)
-        )
+    def _version_for(self, call: Call, mall: str) -> str:
+        day, version = self._offered.get(mall, (date.min, self._version))
+        return version if day == kst_date(call.clock.now()) else self._version
 
 
-def read_body(response: httpx2.Response) -> object:
-    if len(response.content) > MAX_BYTES:
-        raise ShopFailure("CAFE24_ERROR", detail={"shape": "too large"})
-    try:
-        body: object = json.loads(response.content)
-    except ValueError:
-        raise ShopFailure("CAFE24_ERROR", detail={"shape": "not JSON"}) from None
-    if not isinstance(body, dict):
-        raise ShopFailure("CAFE24_ERROR", detail={"shape": "not an object"})
-    return cast("object", body)
+async def _bounded(response: httpx2.Response) -> bytes:
+    """The body, unless it is too large: then reading stops."""
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > MAX_BYTES:
+            raise ShopFailure("CAFE24_ERROR", detail={"shape": "too large"}, unknown=response.request.method != "GET")
+    return bytes(body)
 
 
-def message_of(text: str) -> str:
-    """The mall's own words, for operators."""
-    try:
-        body: Any = json.loads(text)
-        return str(body["error"]["message"])[:300]
-    except (ValueError, KeyError, TypeError):
-        return ""
+def _object(answer: _Answer, *, unknown: bool) -> object:
+    body = json_object(answer.body)
+    if body is None:
+        raise ShopFailure("CAFE24_ERROR", detail={"status": answer.status, "shape": "no JSON object"}, unknown=unknown)
+    return body
 
 
-def offered_version(text: str) -> str | None:
+def _unanswered(error: Exception, attempts: int, *, unknown: bool) -> ShopFailure:
+    detail = {"attempts": attempts, "cause": type(error).__name__}
+    if isinstance(error, httpx2.TimeoutException | TimeoutError):
+        return ShopFailure("CAFE24_TIMEOUT", retryable=True, detail=detail, unknown=unknown)
+    if isinstance(error, httpx2.NetworkError | httpx2.RemoteProtocolError):
+        return ShopFailure("CAFE24_UNAVAILABLE", retryable=True, detail=detail, unknown=unknown)
+    return ShopFailure("CAFE24_ERROR", detail=detail, unknown=unknown)
+
+
+def _budget(headers: Mapping[str, str]) -> dict[str, str]:
+    """What the mall says of its budget, for operators."""
+    names = ("x-api-call-limit", "x-cafe24-call-usage", "x-cafe24-call-remain", "x-cafe24-time-usage", "x-cafe24-time-remain")  # fmt: skip
+    return {name.removeprefix("x-"): headers[name][:20] for name in names if name in headers}
+
+
+def offered_version(message: str) -> str | None:
     """The version a 400 offers: `… version you requested is not available. The default value for the app version is <date>.`"""
-    message = message_of(text)
     if "version" not in message:
         return None
-    dates = [word.strip(".,") for word in message.split() if word[:2] == "20" and len(word.strip(".,")) == 10]
-    return dates[-1] if dates else None
+    dates = [word.strip(".,") for word in message.split()]
+    return next((word for word in reversed(dates) if _is_date(word)), None)
+
+
+def _is_date(word: str) -> bool:
+    try:
+        return len(word) == 10 and date.fromisoformat(word).isoformat() == word
+    except ValueError:
+        return False

@@ -1,94 +1,89 @@
-"""A mall's call budget: a bucket of 40 that drains 2 a second, learnt from its headers. One per mall and process.
+"""A mall's call budget: a bucket of 40 that drains 2 a second, corrected by the mall's own headers. One per mall and process.
 
-Shoppers' calls go before background ones. The wait is bounded by the caller's deadline.
+A place is reserved when it is asked for and waited for after, so nobody waits for a place that his deadline does not reach.
 """
 
 import asyncio
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
 
 from sangdam.core.clock import Clock
 
 CAPACITY = 40
 DRAIN = 2.0
 SLOW_AT = 36
+"""From here on calls leave at the drain rate; the rest of the bucket is for what travels and for other clients."""
 PER_SECOND = 8
+BLOCK_SECONDS = 2.0
+"""How long a refusal lasts that names no time."""
 
 
 class BudgetSpent(Exception):
     """The wait for the mall's budget would pass the deadline."""
 
 
-@dataclass
-class _Level:
-    used: float
-    at: float
-
-
 class MallLimiter:
     """Awaited before each request, told the headers after it."""
 
-    def __init__(
-        self, clock: Clock, *, capacity: int = CAPACITY, drain: float = DRAIN, per_second: int = PER_SECOND
-    ) -> None:
+    def __init__(self, clock: Clock, *, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self._clock = clock
-        self._capacity = capacity
-        self._drain = drain
-        self._spacing = 1.0 / per_second
-        self._level = _Level(0.0, clock.monotonic())
-        self._next = 0.0
-        self._blocked_until = 0.0
-        self._turn = asyncio.Lock()
+        self._pause = pause
+        self._used = 0.0
+        self._at = clock.monotonic()
+        """The moment `_used` is of: the last reserved one, which may lie ahead."""
+        self._next = -math.inf
+        self._blocked_until = -math.inf
 
     async def take(self, deadline: float) -> None:
-        """Waits for room. Raises BudgetSpent when there is none before `deadline` (monotonic)."""
-        async with self._turn:
-            wait = self._wait(self._clock.monotonic())
-            if self._clock.monotonic() + wait > deadline:
-                raise BudgetSpent
-            if wait > 0:
-                await asyncio.sleep(wait)
+        """Waits for room. Raises BudgetSpent at once when there is none before `deadline` (monotonic)."""
+        while True:
             now = self._clock.monotonic()
-            self._settle(now)
-            self._level.used += 1
-            self._next = now + self._spacing
+            at = self._place(now)
+            if at > deadline:
+                raise BudgetSpent
+            self._settle(at)
+            self._used += 1
+            self._next = at + 1 / PER_SECOND
+            if at > now:
+                await self._pause(at - now)
+            if self._blocked_until <= self._clock.monotonic():
+                return
+            # The mall refused somebody meanwhile: this place is given up, another one is needed.
 
-    def _wait(self, now: float) -> float:
-        self._settle(now)
-        wait = max(0.0, self._next - now, self._blocked_until - now)
-        room = SLOW_AT if self._capacity == CAPACITY else self._capacity
-        if self._level.used + 1 > room:
-            wait = max(wait, (self._level.used + 1 - room) / self._drain)
-        return wait
+    def _place(self, now: float) -> float:
+        at = max(now, self._at, self._next, self._blocked_until)
+        excess = self._used + 1 - SLOW_AT
+        return max(at, self._at + excess / DRAIN) if excess > 0 else at
 
     def _settle(self, now: float) -> None:
-        self._level.used = max(0.0, self._level.used - (now - self._level.at) * self._drain)
-        self._level.at = now
+        if now > self._at:
+            self._used = max(0.0, self._used - (now - self._at) * DRAIN)
+            self._at = now
 
     def told(self, headers: Mapping[str, str]) -> None:
-        """Believes the mall's own count when it is higher than ours (other clients drain the same bucket)."""
-        used = headers.get("x-api-call-limit", "").partition("/")[0]
+        """Believes the mall's own count when it is higher than ours: other clients fill the same bucket."""
         now = self._clock.monotonic()
         self._settle(now)
-        if used.isdigit():
-            self._level.used = (
-                max(self._level.used, float(used)) if int(used) > self._level.used + 2 else self._level.used
-            )
+        used = number(headers.get("x-api-call-limit", "").partition("/")[0])
+        if used is not None:
+            self._used = max(self._used, min(used, float(CAPACITY)))
         for quota in ("call", "time"):
             usage = number(headers.get(f"x-cafe24-{quota}-usage"))
-            remain = number(headers.get(f"x-cafe24-{quota}-remain"))
             if usage is not None and usage >= 100:
-                self._blocked_until = max(self._blocked_until, now + (remain or 2.0))
+                remain = number(headers.get(f"x-cafe24-{quota}-remain"))
+                self._block(now + (remain if remain is not None else BLOCK_SECONDS))
 
     def refused(self, headers: Mapping[str, str], *, jitter: float) -> float:
         """Seconds to wait after a 429; nobody else of this process calls in between."""
         waits = [
             number(headers.get(name)) or 0.0 for name in ("x-cafe24-call-remain", "x-cafe24-time-remain", "retry-after")
         ]
-        wait = max(*waits, 2.0) + jitter
-        self._blocked_until = max(self._blocked_until, self._clock.monotonic() + wait)
+        wait = max(*waits, BLOCK_SECONDS) + jitter
+        self._block(self._clock.monotonic() + wait)
         return wait
+
+    def _block(self, until: float) -> None:
+        self._blocked_until = max(self._blocked_until, until)
 
 
 class OpenLimiter(MallLimiter):
@@ -99,8 +94,9 @@ class OpenLimiter(MallLimiter):
 
 
 def number(text: str | None) -> float | None:
+    """A header's number; None for none, and for what is no number of seconds or calls."""
     try:
         value = float(text) if text is not None else None
     except ValueError:
         return None
-    return value if value is not None and math.isfinite(value) else None
+    return value if value is not None and math.isfinite(value) and value >= 0 else None

@@ -4,7 +4,7 @@ Reads of the same order by the same conversation are shared for a few seconds; a
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar, cast
@@ -14,7 +14,7 @@ from sangdam.commerce.cafe24.client import MallClient
 from sangdam.commerce.cafe24.mapping import Malformed
 from sangdam.commerce.ownership import buyer_is, owns
 from sangdam.commerce.shop import Asker, OrderQuery, ShopFailure, SignedMember, Staff, VerifiedPhone, Window
-from sangdam.core.clock import Clock
+from sangdam.core.clock import Clock, kst_date
 from sangdam.core.ids import MemberId, OrderId, OrgId
 from sangdam.core.phone import Phone
 from sangdam.core.shop import Carrier, Customer, Order, Shipment, ShippingTerms
@@ -23,7 +23,6 @@ from sangdam.tools.model import Call
 T = TypeVar("T")
 
 SHARED_SECONDS = 3.0
-KEPT_AT_MOST = 2000
 CARRIERS_SECONDS = 24 * 3600.0
 TERMS_SECONDS = 600.0
 WINDOW_DAYS = 89
@@ -34,6 +33,7 @@ MAX_ORDERS = 1000
 @dataclass
 class _Kept:
     at: float
+    until: float
     value: asyncio.Future[object]
 
 
@@ -45,30 +45,22 @@ class Shared:
     kept: dict[tuple[str, ...], _Kept] = field(default_factory=dict[tuple[str, ...], _Kept])
 
     async def get(self, key: tuple[str, ...], seconds: float, ask: Callable[[], Awaitable[T]]) -> T:
-        """A kept answer, or the one being asked for right now, or a new one. A failure is not kept."""
+        """A kept answer, or the one being asked for right now, or a new one. A failure is nobody's but the asker's."""
+        while (kept := self.kept.get(key)) is not None and self.clock.monotonic() < kept.until:
+            await asyncio.wait([kept.value])
+            if not kept.value.cancelled():
+                return cast("T", kept.value.result())
         now = self.clock.monotonic()
-        kept = self.kept.get(key)
-        if kept is not None and now - kept.at < seconds:
-            return cast("T", await asyncio.shield(kept.value))
-        if len(self.kept) > KEPT_AT_MOST:
-            self.kept = {
-                each: entry
-                for each, entry in self.kept.items()
-                if now - entry.at < SHARED_SECONDS or each[1] != "order"
-            }
-        answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        self.kept[key] = _Kept(now, answer)
+        self.kept = {each: entry for each, entry in self.kept.items() if now < entry.until}
+        mine = self.kept[key] = _Kept(now, now + seconds, asyncio.get_running_loop().create_future())
         try:
             value = await ask()
-        except BaseException as error:
-            self.kept.pop(key, None)
-            if not answer.done():
-                answer.set_exception(
-                    error if isinstance(error, ShopFailure) else ShopFailure("CAFE24_UNAVAILABLE", retryable=True)
-                )
-                answer.exception()
+        except BaseException:
+            if self.kept.get(key) is mine:
+                del self.kept[key]
+            mine.value.cancel()  # whoever waited asks for himself, within his own deadline
             raise
-        answer.set_result(value)
+        mine.value.set_result(value)
         return value
 
 
@@ -100,27 +92,34 @@ class Cafe24Shop:
         *,
         member_id: MemberId | None = None,
     ) -> tuple[Order, ...]:
-        member, phone = member_id, None
-        members: tuple[Customer, ...] = ()
-        if isinstance(asker, SignedMember):
-            member = asker.member_id
-        elif isinstance(asker, VerifiedPhone):
-            phone = asker.phone
-            members = await self.customers(call, phone)
-            if query.member_only and not members:
-                raise ShopFailure("CUSTOMER_NOT_FOUND")
-            if query.member_only and len(members) > 1:
-                raise ShopFailure("CUSTOMER_AMBIGUOUS", detail={"count": len(members)})
-            member = members[0].member_id if len(members) == 1 else None
+        members: tuple[MemberId | None, ...] = ()
+        filters: list[Mapping[str, str]] = []
+        match asker:
+            case VerifiedPhone(phone):
+                members = await self._members(call, phone)
+                one = sole_member(members, needed=query.member_only)
+                if not query.member_only:
+                    filters.append({"buyer_cellphone": phone.dashed})
+                if one is not None:
+                    filters.append({"member_id": one})
+            case SignedMember(member):
+                filters.append({"member_id": member})
+            case Staff():
+                filters.extend([{"member_id": member_id}] if member_id is not None else [])
         found: dict[OrderId, Order] = {}
         for window in split(query.window):
-            if phone is not None and not query.member_only:
-                found.update(await self._search(call, window, {"buyer_cellphone": phone.dashed}))
-            if member is not None:
-                found.update(await self._search(call, window, {"member_id": member}))
-        ids = tuple(customer.member_id for customer in members)
-        owned = [order for order in found.values() if isinstance(asker, Staff) or owns(asker, order, ids)]
-        return tuple(sorted(owned, key=lambda order: (order.ordered_at, order.order_id), reverse=True))
+            for each in filters:
+                found.update(await self._search(call, window, each))
+        # The mall passes over filters it does not know, so that every one of them is checked again.
+        mine = [
+            order
+            for order in found.values()
+            if owns(asker, order, members)
+            and (member_id is None or order.member_id == member_id)
+            and (not query.member_only or order.member_id is not None)
+            and query.window.start <= kst_date(order.ordered_at) <= query.window.end
+        ]
+        return tuple(sorted(mine, key=lambda order: (order.ordered_at, order.order_id), reverse=True))
 
     async def _search(self, call: Call, window: Window, filters: Mapping[str, str]) -> dict[OrderId, Order]:
         found: dict[OrderId, Order] = {}
@@ -137,29 +136,35 @@ class Cafe24Shop:
         return found
 
     async def customers(self, call: Call, phone: Phone) -> tuple[Customer, ...]:
-        """The dashed form first, then the digits: the mall says nowhere which it takes."""
-        for text in (phone.dashed, phone.digits):
-            try:
-                body = await self._client.get(call, self._org, "/customers", params={"cellphone": text})
-            except ShopFailure as failure:
-                if failure.code != "CAFE24_NOT_FOUND":
-                    raise
-                continue
-            found = self._customers(body)
-            if found:
-                return found
-        return ()
+        return self._with_ids(await self._registered(call, phone))
 
     async def customer(self, call: Call, member_id: MemberId) -> Customer | None:
-        body = await self._client.get(call, self._org, "/customers", params={"member_id": member_id})
-        found = self._customers(body)
-        return found[0] if found else None
+        found = self._with_ids(await self._customers(call, {"member_id": member_id}))
+        return next((customer for customer in found if customer.member_id == member_id), None)
 
-    def _customers(self, body: object) -> tuple[Customer, ...]:
-        rows = self._mapped(lambda: [mapping.customer(row) for row in mapping.rows(body, "customers")])
-        if any(row is None for row in rows):
+    async def _registered(self, call: Call, phone: Phone) -> tuple[Customer | None, ...]:
+        """The dashed form first, then the digits: the mall says nowhere which it takes. None stands for a record without an id."""
+        return await self._customers(call, {"cellphone": phone.dashed}) or await self._customers(
+            call, {"cellphone": phone.digits}
+        )
+
+    async def _members(self, call: Call, phone: Phone) -> tuple[MemberId | None, ...]:
+        return tuple(each.member_id if each is not None else None for each in await self._registered(call, phone))
+
+    async def _customers(self, call: Call, params: Mapping[str, str]) -> tuple[Customer | None, ...]:
+        try:
+            body = await self._client.get(call, self._org, "/customers", params=params)
+        except ShopFailure as failure:
+            if failure.code == "CAFE24_NOT_FOUND":
+                return ()
+            raise
+        return self._mapped(lambda: tuple(mapping.customer(row) for row in mapping.rows(body, "customers")))
+
+    def _with_ids(self, found: tuple[Customer | None, ...]) -> tuple[Customer, ...]:
+        named = tuple(customer for customer in found if customer is not None)
+        if len(named) != len(found):
             raise ShopFailure("CUSTOMER_MEMBER_ID_MISSING")
-        return tuple(row for row in rows if row is not None)
+        return named
 
     async def carriers(self, call: Call) -> tuple[Carrier, ...]:
         async def ask() -> tuple[Carrier, ...]:
@@ -207,14 +212,30 @@ class Cafe24Shop:
             return True
         if not isinstance(asker, VerifiedPhone) or order.member_id is None:
             return False
-        members = await self.customers(call, asker.phone)
-        return owns(asker, order, tuple(customer.member_id for customer in members))
+        try:
+            members = await self._members(call, asker.phone)
+        except ShopFailure as failure:
+            if failure.code == "SCOPE_ERROR":
+                return False  # without leave to ask who the members are, nothing is proved
+            raise
+        return owns(asker, order, members)
 
     def _mapped(self, read: Callable[[], T]) -> T:
         try:
             return read()
         except Malformed as error:
             raise ShopFailure("CAFE24_ERROR", detail={"shape": str(error)}) from None
+
+
+def sole_member(members: Sequence[MemberId | None], *, needed: bool) -> MemberId | None:
+    """The one member registered with a phone. With `needed` raises ShopFailure when there is none, or more than one."""
+    if needed and not members:
+        raise ShopFailure("CUSTOMER_NOT_FOUND")
+    if needed and len(members) > 1:
+        raise ShopFailure("CUSTOMER_AMBIGUOUS", detail={"count": len(members)})
+    if needed and members[0] is None:
+        raise ShopFailure("CUSTOMER_MEMBER_ID_MISSING")
+    return members[0] if len(members) == 1 else None
 
 
 def split(window: Window) -> list[Window]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, cast
 
 from sangdam.commerce.cafe24.times import parse_mall_date, parse_mall_time
@@ -28,16 +28,25 @@ from sangdam.core.shop import (
     StatusClass,
 )  # fmt: skip
 
-_ORDER_ID = re.compile(r"\d{8}-\d{7}")
-_OPTION = re.compile(r"[^=,]+=\s*([^,]+)")
+_ORDER_ID = re.compile(r"\d{8}-\d{7}", re.ASCII)
+_OPTION = re.compile(r",\s*(?=[^=,]+=)")
+"""Between two options; a comma inside a value is none."""
+_AMOUNT = re.compile(r"-?\d{1,13}(\.\d{1,4})?", re.ASCII)
+_WHOLE = re.compile(r"-?\d{1,12}", re.ASCII)
+_UNSTORABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+"""Neither a database nor UTF-8 holds these."""
 _PLACES: Mapping[str, OrderPlace] = {
-    "self": OrderPlace.MALL, "cafe24": OrderPlace.MALL, "mobile": OrderPlace.MALL, "mobile_d": OrderPlace.MALL, "NCHECKOUT": OrderPlace.NAVERPAY_ORDER,
-    "checkout": OrderPlace.NAVERPAY_ORDER, "kakao": OrderPlace.KAKAO, "KAKAO": OrderPlace.KAKAO, "kakaotalk": OrderPlace.KAKAO, "ktalk": OrderPlace.KAKAO,
+    "self": OrderPlace.MALL, "cafe24": OrderPlace.MALL, "mobile": OrderPlace.MALL, "mobile_d": OrderPlace.MALL,
+    "ncheckout": OrderPlace.NAVERPAY_ORDER, "checkout": OrderPlace.NAVERPAY_ORDER, "naverpay": OrderPlace.NAVERPAY_ORDER,
+    "kakao": OrderPlace.KAKAO, "kakaotalk": OrderPlace.KAKAO, "ktalk": OrderPlace.KAKAO,
 }  # fmt: skip
 _METHODS: Mapping[str, str] = {
     "shipping_01": "택배", "shipping_02": "빠른등기", "shipping_04": "직접배송", "shipping_05": "퀵배송", "shipping_06": "기타", "shipping_07": "화물배송",
     "shipping_08": "매장직접수령", "shipping_09": "배송필요없음", "shipping_10": "배송방법 선택",
 }  # fmt: skip
+
+
+_WIDE = 10**12
 
 
 class Malformed(ValueError):
@@ -56,44 +65,49 @@ class Fields:
     def get(self, name: str) -> Any:
         return self._fields.get(name)
 
+    def has(self, name: str) -> bool:
+        return self._fields.get(name) not in (None, "")
+
     def text(self, name: str, default: str | None = None) -> str:
         value = self._fields.get(name)
         if value is None and default is not None:
             return default
         if isinstance(value, bool) or not isinstance(value, str | int):
             raise Malformed(f"{self.path}.{name}: not text")
-        return str(value)
+        if isinstance(value, int):
+            return str(self.whole(name))
+        return _UNSTORABLE.sub("", value)
 
     def optional(self, name: str) -> str | None:
         value = self._fields.get(name)
-        if value is None or value == "":
+        if value is None:
             return None
-        return self.text(name)
+        return self.text(name).strip() or None
 
     def whole(self, name: str, default: int | None = None) -> int:
         value = self._fields.get(name)
         if value is None and default is not None:
             return default
-        try:
-            if isinstance(value, bool) or not isinstance(value, str | int):
-                raise ValueError
-            return int(value)
-        except ValueError:
-            raise Malformed(f"{self.path}.{name}: not a whole number") from None
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise Malformed(f"{self.path}.{name}: not a whole number")
+        if isinstance(value, int):
+            if abs(value) >= _WIDE:
+                raise Malformed(f"{self.path}.{name}: not a whole number")
+            return value
+        if not _WHOLE.fullmatch(value):
+            raise Malformed(f"{self.path}.{name}: not a whole number")
+        return int(value)
 
     def money(self, name: str) -> Decimal:
+        """An amount; nothing written is 0."""
         value = self._fields.get(name)
         if value is None or value == "":
             return Decimal(0)
-        try:
-            if isinstance(value, bool) or not isinstance(value, str | int | float):
-                raise ValueError
-            amount = Decimal(str(value))
-        except (ValueError, InvalidOperation):
-            raise Malformed(f"{self.path}.{name}: not an amount") from None
-        if not amount.is_finite():
+        if isinstance(value, bool) or not isinstance(value, str | int | float) or abs(_size(value)) >= _WIDE:
             raise Malformed(f"{self.path}.{name}: not an amount")
-        return amount
+        if not _AMOUNT.fullmatch(str(value)):
+            raise Malformed(f"{self.path}.{name}: not an amount")
+        return Decimal(str(value))
 
     def time(self, name: str) -> datetime | None:
         try:
@@ -117,6 +131,11 @@ class Fields:
 
     def inner(self, name: str) -> "Fields":
         return Fields(self._fields.get(name), f"{self.path}.{name}")
+
+
+def _size(value: str | float) -> float:
+    """Of a number; a text is judged by its pattern. A huge int must not be written out."""
+    return 0 if isinstance(value, str) else value
 
 
 def root(body: object, name: str) -> Fields:
@@ -181,6 +200,8 @@ def amounts(fields: Fields, actual: Fields, paid: str) -> Amounts:
                 "set_product_discount_amount",
                 "app_discount_amount",
                 "shipping_fee_discount_amount",
+                "coupon_shipping_fee_amount",
+                "market_other_discount_amount",
             )
         ),
         Decimal(0),
@@ -199,16 +220,10 @@ def amounts(fields: Fields, actual: Fields, paid: str) -> Amounts:
 
 def place_of(market: str | None, place: str | None) -> OrderPlace:
     """Where the checkout stood; an unknown place is a market, where nothing may be changed from here."""
-    if place is None:
-        return _PLACES.get(market or "self", OrderPlace.MARKET)
-    if place in _PLACES:
-        return _PLACES[place]
-    return (
-        OrderPlace.NAVERPAY_ORDER
-        if place.upper() in ("NCHECKOUT", "NAVERPAY")
-        else OrderPlace.KAKAO
-        if place.upper().startswith("KAKAO")
-        else OrderPlace.MARKET
+    found = {_PLACES.get(name.lower(), OrderPlace.MARKET) for name in (market, place) if name is not None}
+    return next(
+        (kind for kind in (OrderPlace.NAVERPAY_ORDER, OrderPlace.KAKAO, OrderPlace.MARKET) if kind in found),
+        OrderPlace.MALL,
     )
 
 
@@ -240,8 +255,10 @@ def option_text(value: str | None) -> str:
     """`색상=화이트, 사이즈=M` → `화이트 / M`; anything else as it stands."""
     if value is None:
         return ""
-    found = _OPTION.findall(value)
-    return " / ".join(part.strip() for part in found) if found else value.strip()
+    parts = [part.partition("=") for part in _OPTION.split(value)]
+    if not all(sign for _, sign, _ in parts):
+        return value.strip()
+    return " / ".join(chosen.strip() for _, _, chosen in parts if chosen.strip())
 
 
 def buyer(fields: Fields, member: str | None) -> Buyer:
@@ -334,9 +351,9 @@ def fee(fields: Fields, kind: str) -> Fee:
     match kind:
         case "T":
             return Fee("free")
-        case "R" | "I":
+        case "R" if fields.has("shipping_fee"):
             return Fee("fixed", fields.money("shipping_fee"))
-        case "M":
+        case "M" if fields.has("shipping_fee") and fields.has("free_shipping_price"):
             return Fee("free_over", fields.money("shipping_fee"), fields.money("free_shipping_price"))
         case _:
             return Fee("other")

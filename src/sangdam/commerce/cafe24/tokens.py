@@ -1,6 +1,7 @@
 """A usable access token for every call, renewed by one process at a time (cafe24-oauth-and-jobs.md §2.2).
 
-The refresh token is single-use: the answer is journalled before anything else can fail, and a lost answer is never asked for again blindly.
+The refresh token is single-use: its answer is journalled before anything else can fail, and a renewal that began is finished even
+when the call that needed it is given up, for a lost answer costs the merchant's consent.
 """
 
 import asyncio
@@ -8,7 +9,7 @@ import base64
 import json
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -29,8 +30,12 @@ ANSWER_SECONDS = 8.0
 WAIT_SECONDS = 10.0
 POLL_SECONDS = 0.1
 REQUESTS_PER_TWO_HOURS = 12
+BUDGET_SPAN = timedelta(hours=2)
+BUDGET_RETRY_SECONDS = 600.0
 REFRESH_LIFE = timedelta(days=14)
-_BACKOFF = (1, 2, 5, 15, 30)
+BACKOFF_MINUTES = (1, 2, 5, 15, 30)
+CONFIGURATION_MINUTES = 30
+"""Wrong credentials of the app heal by a person only."""
 
 
 @dataclass(frozen=True)
@@ -38,19 +43,16 @@ class App:
     """The app's credentials and where the mall is."""
 
     client_id: str
-    client_secret: str
+    client_secret: str = field(repr=False)
     base_url: Callable[[str], str]
     """From a mall id to the origin (and prefix) of its API."""
 
 
 @dataclass(frozen=True)
 class Token:
-    value: str
+    value: str = field(repr=False)
     version: int
-    connection: Connection
-
-    def __repr__(self) -> str:
-        return f"Token(version={self.version})"
+    connection: Connection = field(repr=False)
 
 
 class Tokens:
@@ -68,103 +70,148 @@ class Tokens:
         self._app = app
         self._clock = clock
         self._pause = pause
-        self._known: dict[OrgId, Connection] = {}
+        self._renewing: dict[tuple[OrgId, int], asyncio.Task[Token]] = {}
 
     async def token(self, org: OrgId) -> Token:
-        """A token good for at least two minutes. Raises ShopFailure: CONFIG_ERROR, CAFE24_REAUTH_REQUIRED, TOKEN_REFRESH_FAILED."""
-        known = self._known.get(org)
-        if known is None or not self._usable(known):
-            known = await self._read(org)
-        if self._usable(known) and known.pair is not None:
-            return Token(known.pair.access_token, known.version, known)
-        return await self.renewed(org, known)
+        """A token good for at least two minutes, or the old one while it lives and cannot be renewed just now.
+
+        Raises ShopFailure: CONFIG_ERROR, CAFE24_REAUTH_REQUIRED, TOKEN_REFRESH_FAILED.
+        """
+        connection = await self._read(org)
+        found = self._usable(connection)
+        if found is not None:
+            return found
+        try:
+            return await self._renewed(org, connection)
+        except ShopFailure as failure:
+            pair = connection.pair
+            if not failure.retryable or pair is None or pair.expires_at <= self._clock.now():
+                raise
+            return Token(pair.access_token, connection.version, connection)
 
     async def after_401(self, org: OrgId, used: int) -> Token:
         """The token to repeat a refused call with: a sibling's newer one, else a fresh one."""
         connection = await self._read(org)
-        if connection.version > used and connection.pair is not None and self._usable(connection):
-            return Token(connection.pair.access_token, connection.version, connection)
-        return await self.renewed(org, connection)
+        found = self._usable(connection) if connection.version > used else None
+        return found or await self._renewed(org, connection)
 
     async def refused_for_good(self, org: OrgId, version: int) -> None:
         """A fresh token was refused too: only the merchant's consent helps."""
         await self._fail(org, version, "reauthorisation_required", "401_twice", requested=False, retry_at=None)
 
-    async def renewed(self, org: OrgId, connection: Connection) -> Token:
+    async def drain(self) -> None:
+        """Waits for renewals whose callers went away; bounded by the wait for the mall's answer."""
+        if self._renewing:
+            await asyncio.wait(list(self._renewing.values()), timeout=WAIT_SECONDS + ANSWER_SECONDS)
+
+    async def _renewed(self, org: OrgId, connection: Connection) -> Token:
+        """Callers of one process share one renewal, which outlives each of them."""
+        key = (org, connection.version)
+        task = self._renewing.get(key)
+        if task is None:
+            task = self._renewing[key] = asyncio.create_task(self._renew(org, connection))
+            task.add_done_callback(lambda done: self._finished(key, done))
+        return await asyncio.shield(task)
+
+    def _finished(self, key: tuple[OrgId, int], task: asyncio.Task[Token]) -> None:
+        self._renewing.pop(key, None)
+        if not task.cancelled():
+            task.exception()
+
+    async def _renew(self, org: OrgId, connection: Connection) -> Token:
         """One refresh over all processes; everybody else waits for its result."""
         deadline = self._clock.monotonic() + WAIT_SECONDS
         version = connection.version
         holder = secrets.token_hex(8)
-        while not await self._connections.take_lease(org, version, holder=holder, until=self._clock.now() + LEASE):
+        while True:
+            if self._free(connection):
+                until = self._clock.now() + LEASE
+                if await self._connections.take_lease(org, version, holder=holder, until=until):
+                    break
             if self._clock.monotonic() >= deadline:
                 raise ShopFailure("TOKEN_REFRESH_FAILED", retryable=True, detail={"cause": "lease"})
             await self._pause(POLL_SECONDS)
             connection = await self._read(org)
-            if connection.version > version and connection.pair is not None:
-                return Token(connection.pair.access_token, connection.version, connection)
+            if connection.version != version:
+                return self._usable(connection) or await self._renew(org, connection)
+            self._mind_backoff(connection)
         try:
-            return await self._refresh(org, connection, version)
+            return await self._refresh(org, connection)
         finally:
             await self._connections.release_lease(org, holder=holder)
 
-    async def _refresh(self, org: OrgId, connection: Connection, version: int) -> Token:
-        trace_id = new_trace_id()
+    async def _refresh(self, org: OrgId, connection: Connection) -> Token:
+        version = connection.version
         answer = await self._connections.journal_written(org, version)
         if answer is None:
-            pair = connection.pair
-            if pair is None:
-                raise ShopFailure("CAFE24_REAUTH_REQUIRED")
-            if await self._connections.count_requests(org, within=timedelta(hours=2)) >= REQUESTS_PER_TWO_HOURS:
-                raise ShopFailure("TOKEN_REFRESH_FAILED", retryable=True, detail={"cause": "budget"})
-            answer = await self._ask(org, connection, version, pair)
+            connection = await self._read(org)  # a holder before us may have failed between our reading and our lease
+            if connection.version != version or connection.pair is None:
+                raise self._failure(connection, "rotated", retryable=True)
+            self._mind_backoff(connection)
+            if await self._connections.count_requests(org, within=BUDGET_SPAN) >= REQUESTS_PER_TWO_HOURS:
+                detail = {"cause": "budget", "retry_after": BUDGET_RETRY_SECONDS}
+                raise ShopFailure("TOKEN_REFRESH_FAILED", retryable=True, detail=detail)
+            asked = await self._ask(org, connection, connection.pair)
+            if isinstance(asked, Token):
+                return asked
+            answer = asked
             await self._connections.write_journal(org, mall_id=connection.mall_id, version=version, answer=answer)
         try:
-            renewed = read_pair(answer, self._clock.now())
+            pair = read_pair(answer, self._clock.now())
         except ValueError:
             await self._connections.void_journal(org, version)
-            await self._fail(org, version, "degraded", "malformed", requested=True, retry_at=self._retry_at(connection))
-            raise ShopFailure("TOKEN_REFRESH_FAILED", retryable=True, detail={"cause": "malformed"}) from None
-        await self._connections.apply(org, version, renewed, trigger="call", run_id=None, trace_id=trace_id)
+            await self._fail(
+                org, version, "degraded", "malformed", requested=False, retry_at=self._later(connection)
+            )  # the journal counts the request
+            raise self._failure(connection, "malformed", retryable=True) from None
+        if not pair.scopes:
+            pair = replace(pair, scopes=connection.scopes)  # an answer that names none takes none away
+        await self._connections.apply(org, version, pair, trigger="call", run_id=None, trace_id=new_trace_id())
         fresh = await self._read(org)
         if fresh.pair is None:
             raise ShopFailure("CAFE24_REAUTH_REQUIRED")
         return Token(fresh.pair.access_token, fresh.version, fresh)
 
-    async def _ask(self, org: OrgId, connection: Connection, version: int, pair: TokenPair) -> str:
-        """The mall's answer as text, asked once. Every failure is recorded before it is raised."""
+    async def _ask(self, org: OrgId, connection: Connection, pair: TokenPair) -> str | Token:
+        """The mall's answer as text, asked once; a sibling's token when it was faster. Every failure is recorded, then raised."""
+        version, later = connection.version, self._later(connection)
         credentials = base64.b64encode(f"{self._app.client_id}:{self._app.client_secret}".encode()).decode()
         try:
-            response = await self._client.post(
-                f"{self._app.base_url(connection.mall_id)}/api/v2/oauth/token",
-                data={"grant_type": "refresh_token", "refresh_token": pair.refresh_token},
-                headers={"Authorization": f"Basic {credentials}"},
-                timeout=ANSWER_SECONDS,
-                follow_redirects=False,
-            )
-        except (httpx2.ConnectError, httpx2.ConnectTimeout):
-            await self._fail(org, version, "degraded", "connect", requested=False, retry_at=self._retry_at(connection))
-            raise ShopFailure("TOKEN_REFRESH_FAILED", retryable=True, detail={"cause": "connect"}) from None
-        except httpx2.HTTPError:
-            await self._fail(org, version, "degraded", "timeout", requested=True, retry_at=self._retry_at(connection))
-            raise ShopFailure("TOKEN_REFRESH_FAILED", retryable=True, detail={"cause": "timeout"}) from None
+            async with asyncio.timeout(ANSWER_SECONDS):
+                response = await self._client.post(
+                    f"{self._app.base_url(connection.mall_id)}/api/v2/oauth/token",
+                    data={"grant_type": "refresh_token", "refresh_token": pair.refresh_token},
+                    headers={"Authorization": f"Basic {credentials}"},
+                    timeout=ANSWER_SECONDS,
+                    follow_redirects=False,
+                )
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout):
+            await self._fail(org, version, "degraded", "connect", requested=False, retry_at=later)
+            raise self._failure(connection, "connect", retryable=True) from None
+        except (httpx2.HTTPError, TimeoutError):
+            await self._fail(org, version, "degraded", "timeout", requested=True, retry_at=later)
+            raise self._failure(connection, "timeout", retryable=True) from None
         if response.status_code == 200:
             return response.text
-        error = error_of(response.text)
+        error = error_of(response.text) if response.status_code in (400, 401) else ""
         if error == "invalid_grant":
-            await self._invalid_grant(org, version)
-        status: Status = "degraded"
+            return await self._invalid_grant(org, connection)
         retryable = response.status_code == 429 or response.status_code >= 500
-        cause = error if response.status_code in (400, 401) and error else f"http_{response.status_code}"
-        await self._fail(org, version, status, cause, requested=True, retry_at=self._retry_at(connection))
-        raise ShopFailure("TOKEN_REFRESH_FAILED", retryable=retryable, detail={"cause": cause})
+        cause = error or f"http_{response.status_code}"
+        if not retryable:
+            later = self._clock.now() + timedelta(minutes=CONFIGURATION_MINUTES)
+        await self._fail(org, version, "degraded", cause, requested=True, retry_at=later)
+        raise self._failure(connection, cause, retryable=retryable)
 
-    async def _invalid_grant(self, org: OrgId, version: int) -> None:
-        """Burnt or expired. A sibling may have rotated it: then the next read has its token."""
-        connection = await self._read(org)
-        if connection.version > version:
-            raise ShopFailure("TOKEN_REFRESH_FAILED", retryable=True, detail={"cause": "rotated"})
-        await self._fail(org, version, "reauthorisation_required", "invalid_grant", requested=True, retry_at=None)
-        raise ShopFailure("TOKEN_REFRESH_FAILED", retryable=False, detail={"cause": "invalid_grant"})
+    async def _invalid_grant(self, org: OrgId, connection: Connection) -> Token:
+        """Burnt or expired, unless a sibling rotated it: then his is used."""
+        newer = await self._read(org)
+        if newer.version != connection.version and newer.pair is not None:
+            return Token(newer.pair.access_token, newer.version, newer)
+        await self._fail(
+            org, connection.version, "reauthorisation_required", "invalid_grant", requested=True, retry_at=None
+        )
+        raise self._failure(connection, "invalid_grant", retryable=False)
 
     async def _fail(
         self, org: OrgId, version: int, status: Status, code: str, *, requested: bool, retry_at: datetime | None
@@ -181,34 +228,53 @@ class Tokens:
             requested=requested,
             retry_at=retry_at,
         )
-        self._known.pop(org, None)
 
     async def _read(self, org: OrgId) -> Connection:
+        """Read for every call: a mall that was disconnected or changed a moment ago is never asked with the old token."""
         connection = await self._connections.read(org)
         if connection is None:
             raise ShopFailure("CONFIG_ERROR", detail={"setting": "cafe24"})
         if connection.status in ("reauthorisation_required", "revoked"):
-            self._known.pop(org, None)
             raise ShopFailure("CAFE24_REAUTH_REQUIRED")
-        self._known[org] = connection
         return connection
 
-    def _usable(self, connection: Connection) -> bool:
-        return connection.pair is not None and connection.pair.expires_at - self._clock.now() >= USE_MARGIN
+    def _usable(self, connection: Connection) -> Token | None:
+        pair = connection.pair
+        if pair is None or pair.expires_at - self._clock.now() < USE_MARGIN:
+            return None
+        return Token(pair.access_token, connection.version, connection)
 
-    def _retry_at(self, connection: Connection) -> datetime:
+    def _free(self, connection: Connection) -> bool:
+        until = connection.lease_until
+        return connection.lease_holder is None or until is None or until <= self._clock.now()
+
+    def _mind_backoff(self, connection: Connection) -> None:
+        """Raises while the last failure asks for patience: the token endpoint counts every request."""
+        last, now = connection.last_refresh, self._clock.now()
+        if last is None or last.retry_at is None or last.retry_at <= now:
+            return
+        detail = {"cause": last.code, "retry_after": (last.retry_at - now).total_seconds()}
+        retryable = last.code not in ("invalid_client", "invalid_request")
+        raise ShopFailure("TOKEN_REFRESH_FAILED", retryable=retryable, detail=detail)
+
+    def _failure(self, connection: Connection, cause: str, *, retryable: bool) -> ShopFailure:
+        pair = connection.pair
+        expired_at = pair.expires_at.isoformat() if pair is not None else None
+        detail = {"cause": cause, "mall_id": connection.mall_id, "expires_at": expired_at}
+        return ShopFailure("TOKEN_REFRESH_FAILED", retryable=retryable, detail=detail)
+
+    def _later(self, connection: Connection) -> datetime:
         failures = connection.last_refresh.failures if connection.last_refresh is not None else 0
-        return self._clock.now() + timedelta(minutes=_BACKOFF[min(failures, len(_BACKOFF) - 1)])
+        return self._clock.now() + timedelta(minutes=BACKOFF_MINUTES[min(failures, len(BACKOFF_MINUTES) - 1)])
 
 
 def read_pair(answer: str, now: datetime) -> TokenPair:
     """The pair of a token answer. Raises ValueError when a field is missing or of another kind."""
-    body: object = json.loads(answer)
-    if not isinstance(body, dict):
+    fields = json_object(answer)
+    if fields is None:
         raise ValueError("not an object")
-    fields = cast("dict[str, Any]", body)
     access, refresh = fields.get("access_token"), fields.get("refresh_token")
-    if not isinstance(access, str) or not isinstance(refresh, str) or not access or not refresh:
+    if not isinstance(access, str) or not isinstance(refresh, str) or not _printable(access) or not _printable(refresh):
         raise ValueError("no pair")
     expires_at = parse_mall_time(fields.get("expires_at"))
     if expires_at is None:
@@ -221,15 +287,27 @@ def read_pair(answer: str, now: datetime) -> TokenPair:
         expires_at=expires_at,
         refresh_token_expires_at=parse_mall_time(fields.get("refresh_token_expires_at")) or issued_at + REFRESH_LIFE,
         issued_at=issued_at,
-        scopes=frozenset(str(scope) for scope in cast("list[Any]", scopes))
+        scopes=frozenset(str(scope) for scope in cast("list[object]", scopes))
         if isinstance(scopes, list)
         else frozenset(),
     )
 
 
-def error_of(text: str) -> str:
+def _printable(token: str) -> bool:
+    """What may stand in a header."""
+    return bool(token) and token.isascii() and token.isprintable() and " " not in token
+
+
+def json_object(text: str | bytes) -> dict[str, Any] | None:
+    """The object that text is, whatever it is."""
     try:
         body: object = json.loads(text)
-    except ValueError:
-        return ""
-    return str(cast("dict[str, Any]", body).get("error", "")) if isinstance(body, dict) else ""
+    except (ValueError, RecursionError):
+        return None
+    return cast("dict[str, Any]", body) if isinstance(body, dict) else None
+
+
+def error_of(text: str) -> str:
+    """`invalid_grant` and its like; "" for a body of another shape."""
+    error = (json_object(text) or {}).get("error")
+    return error if isinstance(error, str) else ""
