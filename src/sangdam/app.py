@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 import httpx2
 import structlog
-from fastapi import FastAPI
 
 from sangdam.agent.agents import Agents
 from sangdam.agent.dialogue import tools_named
@@ -54,6 +54,9 @@ from sangdam.tools.gate import Gate
 from sangdam.tools.model import Caller, Grant, Tool
 from sangdam.tools.registry import Registry, seed_policies
 from sangdam.web.parts import IMAGE_HOSTS, Demo, Door, Health, Limits, Parts
+
+if TYPE_CHECKING:
+    from sangdam.web.server import Site
 
 log = structlog.get_logger(__name__)
 
@@ -239,7 +242,7 @@ class Product:
             worker_seen_s=self.clock.monotonic() - swept if swept is not None else None,
         )
 
-    def web(self, *, doors: frozenset[Door] = ALL_DOORS, demo_widget_key: str | None = None) -> FastAPI:
+    def web(self, *, doors: frozenset[Door] = ALL_DOORS, demo_widget_key: str | None = None) -> "Site":
         """`demo_widget_key`: also shows the demo's shop page, with this widget in its corner."""
         from sangdam.web.server import create_web  # only a process with doors loads the web framework
 

@@ -184,11 +184,12 @@ class Understanding:
             )
         for reading in readings[:5]:
             commands.extend(self._wish(reading, normal, text, values, state, question))
-        if all(isinstance(command, SetSlot | SetLanguage) for command in commands):
-            if named and question is None and state.run is None:
-                commands.append(StartFlow("order_lookup", "ask_own", best.top.probability))
-            elif not named:
-                commands.append(Unread())
+        settled = (SetSlot, SetLanguage, SmallTalk, OutOfScope)
+        if named and question is None and state.run is None and all(isinstance(command, settled) for command in commands):
+            kept = [command for command in commands if isinstance(command, SetSlot | SetLanguage)]
+            return Reading((*kept, StartFlow("order_lookup", "ask_own")), "rules", 1.0, candidates)
+        if not named and all(isinstance(command, SetSlot | SetLanguage) for command in commands):
+            commands.append(Unread())
         return Reading(tuple(commands[:8]), "lexical", best.top.probability, candidates)
 
     def _wish(

@@ -6,11 +6,12 @@ It leaves `demo.json` (mode 0600) behind, so that programs can drive it; what it
 import asyncio
 import base64
 import contextlib
+import fcntl
 import json
 import secrets
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -91,13 +92,26 @@ def _key() -> str:
     return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """One demo a folder: a second one would end the first one's database. Raises Refused."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "running").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Refused((f"a demo is running in {folder} already",)) from None
+        yield
+
+
 async def demo(*, home: str, port: int, real_bucket: bool) -> None:
     """Runs in the foreground until Ctrl-C, and ends cleanly."""
     out = Console()
     folder = Path(home)
     started = time.monotonic()
-    kept = Kept.read(folder / "kept.json")
     async with contextlib.AsyncExitStack() as closing:
+        closing.enter_context(alone(folder))
+        kept = Kept.read(folder / "kept.json")
         with out.status("데이터베이스를 켜고 있어요"):
             postgres = await asyncio.to_thread(EmbeddedPostgres.start, folder / "postgres")
             closing.push_async_callback(asyncio.to_thread, postgres.stop)
@@ -120,10 +134,11 @@ async def demo(*, home: str, port: int, real_bucket: bool) -> None:
         with out.status("달빛샵을 준비하고 있어요"):
             await furnish(product, sandbox, kept, base_url=chosen.public_base_url)
         await closing.enter_async_context(working(product))
-        server = doors_on(product.web(demo_widget_key=kept.values["widget_key"]), host=HOST, port=port)
+        site = product.web(demo_widget_key=kept.values["widget_key"])
+        server = doors_on(site, host=HOST, port=port)
         telling = asyncio.create_task(tell(out, server, product, kept, folder, postgres, chosen, sandbox_url, started))
         closing.callback(telling.cancel)
-        await run_doors(server)
+        await run_doors(server, site)
         out.print("달빛샵 데모를 마쳤어요.")
 
 
@@ -135,6 +150,7 @@ async def sandbox_doors(sandbox: Sandbox, port: int) -> AsyncIterator[None]:
         host=HOST,
         port=port,
         loop="none",
+        interface="asgi3",
         http="httptools",
         ws="none",
         log_config=None,
@@ -143,11 +159,12 @@ async def sandbox_doors(sandbox: Sandbox, port: int) -> AsyncIterator[None]:
         timeout_graceful_shutdown=1,
     )
     server = Doors(config)
-    serving = asyncio.create_task(server.serve(), name="sandbox")
-    while not server.started:
-        if serving.done():
-            raise Refused((f"port {port} cannot be listened on: choose another with --port",))
-        await asyncio.sleep(0.01)
+    serving = asyncio.create_task(server.serve_here(), name="sandbox")
+    opening = asyncio.create_task(server.opened.wait())
+    await asyncio.wait((serving, opening), return_when=asyncio.FIRST_COMPLETED)
+    if serving.done():
+        opening.cancel()
+        await serving
     try:
         yield
     finally:
@@ -249,8 +266,7 @@ async def tell(
     started: float,
 ) -> None:
     """Once the doors are open: `demo.json`, then the addresses."""
-    while not server.started:
-        await asyncio.sleep(0.02)
+    await server.opened.wait()
     base = chosen.public_base_url
     description = {
         "base_url": base,
@@ -274,7 +290,7 @@ async def tell(
         ("상담 화면", description["call_url"]),
         ("문자함 (인증번호)", description["sms_inbox_url"]),
         ("쇼핑몰 조종판", f"{sandbox_url}/_control"),
-        ("API 문서", f"{base}/docs"),
+        ("API 문서", f"{base}/api/openapi.json"),
     ):
         out.print(f"  {label}: {url}", highlight=False, soft_wrap=True)
     out.print(f"  로그인: {OWNER} / {kept.values['owner_password']}", highlight=False)

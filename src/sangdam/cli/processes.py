@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,12 +13,12 @@ from typing import cast
 import structlog
 import typer
 import uvicorn
-from fastapi import FastAPI
 from rich.console import Console
 from rich.table import Table
 
 from sangdam.app import Product, Refused, opened, working
 from sangdam.core import logs
+from sangdam.core.errors import Kind, SangdamError
 from sangdam.db.checks import row_security_findings
 from sangdam.db.database import Database
 from sangdam.db.migrate import MigrationRefused, missing
@@ -26,43 +27,52 @@ from sangdam.db.postgres import EmbeddedPostgres
 from sangdam.settings import Settings, presence
 from sangdam.tools.registry import sync_catalogue
 from sangdam.web.parts import Door
+from sangdam.web.server import Site, server_config
 
 log = structlog.get_logger(__name__)
 
 DOORS = frozenset({"http", "ws", "mcp"})
-DRAIN_SECONDS = 20
 
 
 class Doors(uvicorn.Server):
-    """A server whose signals are ours: uvicorn's own handler would end the process before what is open is closed."""
+    """A server whose signals are ours: uvicorn's own handler would end the process before what is open is closed.
+
+    Its socket is bound before it starts, so that a taken port is an answer and not an exit from inside.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.opened = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.opened.set()
+
+    async def serve_here(self) -> None:
+        """Raises SangdamError(UNAVAILABLE) when the port is taken."""
+        await self.serve(sockets=[bound(self.config.host, self.config.port)])
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
 
-def doors_on(app: FastAPI, *, host: str, port: int, sock_backlog: int = 4096) -> Doors:
-    """`port` 0 takes a free one. No deflate: it costs more memory than it saves words."""
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        loop="none",
-        http="httptools",
-        ws="websockets-sansio",
-        ws_per_message_deflate=False,
-        ws_ping_interval=None,
-        ws_max_size=64 * 1024,
-        backlog=sock_backlog,
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        date_header=False,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
-        lifespan="on",
+def doors_on(site: Site, *, host: str, port: int) -> Doors:
+    return Doors(
+        server_config(site, host=host, port=port, loop="none", http="httptools", backlog=4096, date_header=False)
     )
-    return Doors(config)
+
+
+def bound(host: str, port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError:
+        listening.close()
+        raise SangdamError(Kind.UNAVAILABLE, f"port {port} is taken") from None
+    listening.set_inheritable(True)
+    return listening
 
 
 async def until_told() -> None:
@@ -74,16 +84,15 @@ async def until_told() -> None:
     await told.wait()
 
 
-async def run_doors(server: Doors) -> None:
-    """Serves until a signal comes; a second one does not wait."""
-    serving = asyncio.create_task(server.serve(), name="doors")
+async def run_doors(server: Doors, site: Site) -> None:
+    """Serves until a signal comes; then takes nobody new, lets what runs end, and closes."""
+    serving = asyncio.create_task(server.serve_here(), name="doors")
     telling = asyncio.create_task(until_told(), name="signals")
-    done, _ = await asyncio.wait((serving, telling), return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait((serving, telling), return_when=asyncio.FIRST_COMPLETED)
     telling.cancel()
+    site.drain()
     server.should_exit = True
     await serving
-    if serving in done and not server.started:
-        raise Refused((f"port {server.config.port} cannot be listened on",))
 
 
 @asynccontextmanager
@@ -132,7 +141,8 @@ async def serve(chosen: Settings, *, host: str, port: int, doors: str, with_work
             await catalogue(product, owner_dsn)
         if with_worker:
             await closing.enter_async_context(working(product))
-        await run_doors(doors_on(product.web(doors=wanted), host=host, port=port))
+        site = product.web(doors=wanted)
+        await run_doors(doors_on(site, host=host, port=port), site)
 
 
 async def work(chosen: Settings) -> None:
