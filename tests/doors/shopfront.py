@@ -30,6 +30,7 @@ from sangdam.web.server import Site, server_config
 from sangdam.web.tickets import Tickets
 from tests.conversations.talk import NOW, OPEN_HOURS, an_agent, seeded
 
+KEY = "sdw_pk_abcdefghijklmnopqrstuvwx"
 SHOP = "https://shop.example.com"
 EMAIL = "owner@example.com"
 PASSWORD = "correct horse battery"
@@ -198,7 +199,7 @@ async def until(condition: Any, *, seconds: float = PATIENCE) -> None:
 
 
 @asynccontextmanager
-async def open_shop(addresses: Addresses, *, working: bool = False, settings: Mapping[str, str] | None = None) -> AsyncIterator[Shopfront]:
+async def open_shop(addresses: Addresses, *, working: bool = False, demo: bool = False, settings: Mapping[str, str] | None = None) -> AsyncIterator[Shopfront]:
     """An org with a widget; with `working`, its agent answers."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
@@ -216,8 +217,8 @@ async def open_shop(addresses: Addresses, *, working: bool = False, settings: Ma
             await sync_catalogue(tx, product.registry)
         org, owner = await an_org(product, "dalbit", EMAIL)
         agent = await an_agent(product, org)
-        widget = await Widgets(product.db, clock).create(org, agent.family, origins=[SHOP])
-        site = product.web()
+        widget = await Widgets(product.db, clock).create(org, agent.family, origins=[SHOP], public_key=KEY)
+        site = product.web(demo_widget_key=KEY if demo else None)
         assert isinstance(site, Site)
         server = _Server(server_config(site, host="127.0.0.1", port=0))
         serving = asyncio.create_task(server.serve(sockets=[listening]))

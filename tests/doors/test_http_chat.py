@@ -8,9 +8,10 @@ import pytest
 
 from sangdam.conversations.model import NewSession
 from sangdam.core.ids import new_trace_id
+from sangdam.db.testing import Addresses
 from sangdam.orgs import Role
 from tests.conversations.talk import an_agent
-from tests.doors.shopfront import EMAIL, PASSWORD, SHOP, Shopfront, an_org, until
+from tests.doors.shopfront import EMAIL, PASSWORD, SHOP, Shopfront, an_org, open_shop, until
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -219,3 +220,13 @@ async def test_unknown_paths_and_methods_get_the_envelope_too(shop: Shopfront) -
     assert (missing.status_code, missing.json()["error"]["code"]) == (404, "NOT_FOUND")
     wrong = await shop.http.delete("/api/runtime/chat")
     assert (wrong.status_code, wrong.json()["error"]["code"]) == (405, "METHOD_NOT_ALLOWED")
+
+
+async def test_sign_ins_of_an_address_are_limited_to_ten_an_hour(addresses: Addresses) -> None:
+    async with open_shop(addresses, settings={"TRUSTED_PROXIES": "127.0.0.0/8"}) as shop:
+        far = {"x-forwarded-for": "198.51.100.7"}
+        body = {"email": "nobody@example.com", "password": "wrong password!"}
+        statuses = [(await shop.http.post("/api/auth/login", json=body, headers=far)).status_code for _ in range(11)]
+        assert statuses == [401] * 10 + [429]
+        shop.clock.move(hours=1)
+        assert (await shop.http.post("/api/auth/login", json=body, headers=far)).status_code == 401

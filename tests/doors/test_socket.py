@@ -21,7 +21,7 @@ from sangdam.core.ids import OrgId, SessionId, new_uuid
 from sangdam.db.testing import Addresses, connected
 from sangdam.web.tickets import Tickets
 from tests.conversations.talk import an_agent
-from tests.doors.shopfront import SHOP, Shopfront, an_org, open_shop, until
+from tests.doors.shopfront import PATIENCE, SHOP, Shopfront, an_org, open_shop, until
 
 
 async def said(shop: Shopfront, session: Session, client_id: str, text: str) -> int:
@@ -457,12 +457,41 @@ async def test_a_reader_who_does_not_read_is_sent_away(shop: Shopfront) -> None:
                     shop.org, tx, session.id, sender="bot", kind="text", text="가" * 2000, payload={"cards": [{"title": "가" * 2000}] * 5}, now=shop.clock.now()
                 )
     await until(lambda: shop.product.live.watched == 0)
+    tail = b""
+    async with asyncio.timeout(PATIENCE):
+        while more := await loop.sock_recv(raw, 65536):
+            tail = (tail + more)[-4:]
+            if tail == b"\x88\x02" + struct.pack("!H", 4429):
+                break
+    assert tail == b"\x88\x02" + struct.pack("!H", 4429)
     raw.close()
     async with shop.joined(session) as chat:
         now = await shop.product.sessions.get(shop.org, session.id)
         assert now is not None
         await chat.until_seq(now.last_seq)
         assert [seq for seq, _ in chat.transcript] == list(range(1, now.last_seq + 1))
+
+
+async def test_a_database_that_is_away_loses_no_message(shop: Shopfront) -> None:
+    """No ack without a stored message; the same `client_id` sent again is stored once the database is back."""
+    session = await shop.session()
+    name = urlsplit(shop.addresses.superuser).path.lstrip("/")
+    async with shop.joined(session) as chat, connected(shop.addresses.superuser.replace(f"/{name}", "/postgres")) as server:
+        await chat.until_seq(1)
+        await server.execute(f"alter database {name} with connection limit 0")
+        await server.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name)
+        error = await chat.say("c-00000001", "들리세요?")
+        assert (error["code"], error["client_id"], error["retryable"]) == ("UNAVAILABLE", "c-00000001", True)
+        assert (await shop.http.get("/readyz")).status_code == 503
+        assert (await shop.http.get("/healthz")).status_code == 200
+        refused = await shop.http.post("/api/widget/messages", json={"client_id": "c-00000001", "text": "들리세요?"}, headers={"authorization": f"Bearer {shop.ticket(session)}"})
+        assert (refused.status_code, refused.json()["error"]["retryable"]) == (503, True)
+        await server.execute(f"alter database {name} with connection limit -1")
+        ack = await chat.say("c-00000001", "들리세요?")
+        while ack["type"] == "error":
+            ack = await chat.say("c-00000001", "들리세요?")
+        assert ack["seq"] == 2
+        await chat.until_seq(2)
 
 
 # Ends ---------------------------------------------------------------------------------------------------------------------

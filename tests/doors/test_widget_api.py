@@ -10,7 +10,7 @@ from sangdam.conversations.model import NewSession
 from sangdam.db.testing import Addresses, connected
 from sangdam.web.widgets import origin_of
 from tests.conversations.talk import an_agent
-from tests.doors.shopfront import SHOP, Shopfront, an_org, open_shop
+from tests.doors.shopfront import KEY, SHOP, Shopfront, an_org, open_shop
 
 PAGE = f"{SHOP}/product/101"
 
@@ -186,6 +186,15 @@ async def test_the_loader_is_small_and_kept_by_its_version(shop: Shopfront) -> N
 @pytest.mark.parametrize("path", ["/static/../parts.py", "/static/%2e%2e/parts.py", "/static/embed.html", "/static/nothing.js", "/static/", "/demo/shop"])
 async def test_nothing_else_is_served(shop: Shopfront, path: str) -> None:
     assert (await shop.http.get(path)).status_code == 404
+
+
+async def test_the_demo_shop_front_is_there_in_the_demo_only(addresses: Addresses) -> None:
+    async with open_shop(addresses, demo=True) as shop:
+        answer = await shop.http.get("/demo/shop")
+        assert answer.status_code == 200
+        assert f'src="/widget.js" data-key="{KEY}"' in answer.text
+        assert "{{" not in answer.text
+        assert policy(answer)["frame-src"] == "'self'"
 
 
 async def test_the_privacy_notice_says_what_is_set(addresses: Addresses) -> None:

@@ -97,7 +97,7 @@ class Callers:
             return secret
         given = request.headers.get(CSRF, "")
         if not hmac.compare_digest(given.encode("latin-1", "replace"), self.csrf(secret).encode()):
-            raise SangdamError(Kind.FORBIDDEN, f"the header {CSRF} is missing or wrong", code="CSRF")
+            raise SangdamError(Kind.FORBIDDEN, f"the header {CSRF} is missing or wrong")
         return secret
 
     def csrf(self, secret: str) -> str:

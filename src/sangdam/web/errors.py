@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from sangdam.core.errors import Kind, SangdamError
 from sangdam.tools.codes import CODES
+from sangdam.web import protocol
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ def envelope(error: SangdamError, *, trace_id: str, trusted: bool, language: str
     known = CODES.get(error.code) if error.code != error.kind.value else None
     status = known.http if known is not None else face.http
     retryable = known.retryable if known is not None else face.retryable
-    said = face.ko if language == "ko" else face.en
+    said = protocol.words_of(error.code, language) if error.code != error.kind.value else None
+    said = said or (face.ko if language == "ko" else face.en)
     return status, body(
         error.code,
         said,

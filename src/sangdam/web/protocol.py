@@ -202,6 +202,11 @@ def words(code: ErrorCode, language: str) -> str:
     return _SAID[code][0 if language == "ko" else 1]
 
 
+def words_of(code: str, language: str) -> str | None:
+    """What the socket says to this code; None for codes of others."""
+    return next((ko if language == "ko" else en for known, (ko, en) in _SAID.items() if known == code), None)
+
+
 def progress(stage: str, turn_id: str | None, language: str) -> dict[str, Any] | None:
     """None for a stage nobody has words for."""
     said = _STAGES.get(stage)

@@ -114,21 +114,21 @@ def create_web(parts: Parts) -> Site:
 
 
 def server_config(site: Site, *, host: str, port: int, **more: Any) -> Config:
-    """How uvicorn has to run the site: our wire, no compression (36 KiB a socket), forwarded addresses judged by ourselves."""
-    return Config(
-        site,
-        host=host,
-        port=port,
-        ws=Wire,
-        ws_max_size=LARGEST_FRAME,
-        ws_ping_interval=None,
-        ws_ping_timeout=None,
-        ws_per_message_deflate=False,
-        proxy_headers=False,
-        server_header=False,
-        access_log=False,
-        log_config=None,
-        timeout_graceful_shutdown=5,
-        lifespan="on",
-        **more,
-    )
+    """How uvicorn has to run the site: our wire, no compression (36 KiB a socket), forwarded addresses judged by ourselves.
+
+    `more` are further settings of uvicorn's, or other values for these; another `ws` than ours leaves the socket door shut.
+    """
+    ours: dict[str, Any] = {
+        "ws": Wire,
+        "ws_max_size": LARGEST_FRAME,
+        "ws_ping_interval": None,
+        "ws_ping_timeout": None,
+        "ws_per_message_deflate": False,
+        "proxy_headers": False,
+        "server_header": False,
+        "access_log": False,
+        "log_config": None,
+        "timeout_graceful_shutdown": 5,
+        "lifespan": "on",
+    }
+    return Config(site, host=host, port=port, **(ours | more))

@@ -141,6 +141,7 @@ class Hub:
         wire = scope.get("extensions", {}).get(EXTENSION)
         if not isinstance(wire, Wire):
             # Another server than ours has no way to ping or to see a backlog.
+            log.error("socket_refused", reason="the server was not started with server_config")
             await send({"type": "websocket.close", "code": 1011})
             return
         window = self._window(scope, wire)
@@ -220,8 +221,10 @@ class Hub:
             case Typing():
                 await self._typing(window, place)
             case Leave():
-                with contextlib.suppress(SangdamError):
+                try:
                     await self._parts.sessions.close(*place, "abandoned")
+                except SangdamError as error:
+                    log.warning("conversation_not_closed", kind=error.kind.value)
                 window.wire.leave(1000)
             case _:
                 assert_never(frame)
