@@ -48,9 +48,10 @@ class Watch:
 
 
 class Live:
-    def __init__(self, db: Database, listener: Listener) -> None:
+    def __init__(self, db: Database, listener: Listener, *, sweep_seconds: float = SWEEP_SECONDS) -> None:
         self._db = db
         self._listener = listener
+        self._sweep_seconds = sweep_seconds
         self._watches: dict[SessionId, list[Watch]] = {}
         self._subscriptions: list[Subscription] = []
         self._sweeping: asyncio.Task[None] | None = None
@@ -110,9 +111,12 @@ class Live:
 
     def _hinted(self, payload: str) -> None:
         try:
-            hint = cast("dict[str, Any]", json.loads(payload))
+            read = cast("object", json.loads(payload))
         except ValueError:
             return
+        if not isinstance(read, dict):
+            return
+        hint = cast("dict[str, Any]", read)
         session = _session_of(str(hint.pop("session", "")))
         org = hint.pop("org", None)
         for watch in list(self._watches.get(session, ())) if session is not None else ():
@@ -123,7 +127,7 @@ class Live:
 
     async def _sweep(self) -> None:
         while True:
-            await asyncio.sleep(SWEEP_SECONDS)
+            await asyncio.sleep(self._sweep_seconds)
             seen = {
                 session: min(watch.seq for watch in watches) for session, watches in self._watches.items() if watches
             }

@@ -44,10 +44,15 @@ class OrdererMatches:
         now: datetime,
         with_token: bool,
     ) -> MatchGrant | None:
-        """Writes down one try. The grant when it matched; its token is shown this once."""
+        """Writes down one try. The grant when it matched and no lock came about meanwhile; its token is shown this once."""
         row = uuid.uuid4()
-        token = secrets.token_urlsafe(32) if matched and with_token else None
         async with self._db.org(org) as tx:
+            # Tries of one moment all pass `locked`; here they stand in a line, and only the first five of them are believed.
+            await store.one_match_at_a_time(org, tx, session, order_id)
+            matched = (
+                matched and max(await store.refused_matches(org, tx, session, order_id, now - WITHIN)) < MISMATCHES
+            )
+            token = secrets.token_urlsafe(32) if matched and with_token else None
             await store.insert_match(
                 org,
                 tx,
@@ -56,7 +61,7 @@ class OrdererMatches:
                     "session": session,
                     "order_id": order_id,
                     "status": "matched" if matched else "refused",
-                    "ip_hash": ip or "",
+                    "ip_hash": self._hasher.hash("ip", org, ip) if ip else "",
                     "token_hash": self._hasher.hash("grant", org, token) if token is not None else None,
                     "matched_at": now if matched else None,
                     "expires_at": now + MATCH_LIFE if matched else None,

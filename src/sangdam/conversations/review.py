@@ -1,5 +1,6 @@
 """The queue of people: what a person is asked to look at, once per cause. It works with the mall, the model and SMS all down."""
 
+import json
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -19,7 +20,10 @@ from sangdam.tools.model import Call, Invalid, Refusal
 WAIT = timedelta(minutes=10)
 """When an item is due while the shop is open."""
 CALLBACK = timedelta(hours=2)
-"""After the next opening."""
+"""After the next opening, or from now while it is open."""
+UNKNOWN_HOURS = timedelta(days=1)
+"""Where nobody said when the shop is open."""
+ABUSE = "abuse"
 TITLES: Mapping[str, str] = {
     "asked": "상담원 연결 요청",
     "policy": "정책으로 막힌 요청",
@@ -62,8 +66,13 @@ class Review:
         hours = await self._hours(org)
         open_now = is_open(hours, now)
         opening = next_opening(hours, now)
-        due_at = now + WAIT if open_now or opening is None else opening + CALLBACK
-        kind = "callback" if contact is not None or reason == "callback" else "handoff"
+        kind = "callback" if contact is not None or reason == "callback" else ABUSE if reason == ABUSE else "handoff"
+        if opening is None:
+            due_at = now + UNKNOWN_HOURS
+        elif open_now:
+            due_at = now + (CALLBACK if kind == "callback" else WAIT)
+        else:
+            due_at = opening + CALLBACK
         item = uuid.uuid4()
         stamp = call.caller.stamp
         row = {
@@ -73,28 +82,37 @@ class Review:
             "kind": kind,
             "title": TITLES[reason],
             "summary": {"asked": mask_text(summary), "reason": reason},
-            "contact": self._keyring.seal(
-                contact.digits, table="e_ops_review_queue_items", column="contact", org=org, row=item
-            )
-            if contact is not None
-            else None,
+            "contact": self._sealed(org, item, contact) if contact is not None else None,
             "contact_masked": contact.masked if contact is not None else None,
             "priority": priority,
             "due_at": due_at,
             "dedupe_key": f"{kind}:{session}",
-            "bot_context": {},
+            "bot_context": json.loads(stamp.bot_context) if stamp is not None else {},
             "at": now,
         }
         async with self._db.org(org) as tx:
             opened = await store.open_item(org, tx, row)
+            if contact is not None and opened["id"] != item:
+                await store.set_contact(org, tx, opened["id"], self._sealed(org, opened["id"], contact), contact.masked)
             await store.set_waiting_person(org, tx, session)
         return CreateHandoffOut(
             item_id=str(opened["id"]),
             position=opened["position"],
             open_now=open_now,
-            expected_by=None if open_now else due_at,
+            expected_by=None if open_now and kind != "callback" else due_at,
             existing=opened["existing"],
         )
+
+    def _sealed(self, org: OrgId, item: uuid.UUID, contact: Phone) -> str:
+        return self._keyring.seal(contact.digits, table="e_ops_review_queue_items", column="contact", org=org, row=item)
+
+    async def contact(self, org: OrgId, item: uuid.UUID) -> Phone | None:
+        """The number to call back, for the member who takes the item. Raises SealBroken."""
+        async with self._db.org(org) as tx:
+            sealed = await store.contact_of(org, tx, item)
+        if sealed is None:
+            return None
+        return Phone(self._keyring.open(sealed, table="e_ops_review_queue_items", column="contact", org=org, row=item))
 
     async def listed(self, org: OrgId, *, limit: int = 100) -> list[ReviewItem]:
         async with self._db.org(org) as tx:

@@ -1,11 +1,12 @@
 """Conversations as they begin, are found again, read and end. Reading decides who sees an original and who its mask."""
 
-import json
 import secrets
 import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
+
+import structlog
 
 from sangdam.conversations import store
 from sangdam.conversations.model import Message, NewSession, Session
@@ -15,9 +16,13 @@ from sangdam.core.mask import mask_text
 from sangdam.db import chain
 from sangdam.db.chain import AuditEvent, EventType
 from sangdam.db.database import Database, Row, Transaction
-from sangdam.orgs.keyring import Hasher, KeyRing
+from sangdam.orgs.keyring import Hasher, KeyRing, SealBroken
+
+log = structlog.get_logger(__name__)
 
 RESUME_LIFE = timedelta(hours=24)
+RESUME_OVERLAP = timedelta(minutes=1)
+"""How long a replaced token stays good while the new one was not used: the answer that carried it may have been lost."""
 ORIGINAL_LIFE = timedelta(minutes=30)
 """How long the shopper's own window shows what they typed in full; afterwards the mask."""
 CODE_TRIES = 8
@@ -69,23 +74,25 @@ class Sessions:
         return _session(row) if row is not None else None
 
     async def issue_resume(self, org: OrgId, session: SessionId) -> str:
-        """A new resume token, 24 hours; the earlier one ends."""
-        token = secrets.token_urlsafe(32)
+        """A new resume token, 24 hours; the earlier one ends when the new one is used, a minute from now at the latest."""
+        token, now = secrets.token_urlsafe(32), self._clock.now()
+        hashed = self._hasher.hash("resume", None, token)
         async with self._db.org(org) as tx:
             await store.set_resume(
-                org, tx, session, self._hasher.hash("resume", None, token), self._clock.now() + RESUME_LIFE
+                org, tx, session, hashed, now=now, expires_at=now + RESUME_LIFE, previous_until=now + RESUME_OVERLAP
             )
         return token
 
     async def resume(self, token: str) -> Session | None:
         """The conversation of a live token, whichever org it is of."""
+        hashed = self._hasher.hash("resume", None, token)
         async with self._db.system() as tx:
-            found = await store.by_resume(tx, self._hasher.hash("resume", None, token))
+            found = await store.by_resume(tx, hashed)
         if found is None:
             return None
         org, session = found
         async with self._db.org(org) as tx:
-            row = await store.resumable(org, tx, session, self._clock.now())
+            row = await store.resumed(org, tx, session, hashed, self._clock.now())
         return _session(row) if row is not None else None
 
     async def messages_after(
@@ -150,16 +157,18 @@ class Sessions:
     def _message(self, org: OrgId, row: Row, *, original: bool) -> Message:
         text = row["text"]
         if original and row["text_sealed"] is not None:
-            text = self._keyring.open(
-                row["text_sealed"], table="d_conv_messages", column="text_sealed", org=org, row=row["id"]
-            )
-        payload = row["payload"]
+            try:
+                text = self._keyring.open(
+                    row["text_sealed"], table="d_conv_messages", column="text_sealed", org=org, row=row["id"]
+                )
+            except SealBroken as broken:  # the mask is still true, and one message must not hide all that come after it
+                log.error("message_seal_broken", message=str(row["id"]), why=broken.ops)
         return Message(
             row["seq"],
             row["sender"],
             row["kind"],
             text,
-            json.loads(payload) if isinstance(payload, str) else payload,
+            row["payload"],
             row["client_id"],
             TurnId(row["turn_id"]) if row["turn_id"] is not None else None,
             row["created_at"],

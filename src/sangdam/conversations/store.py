@@ -39,23 +39,33 @@ async def session_row(org: OrgId, tx: Transaction, session: SessionId) -> Row | 
     return await tx.fetchrow(f"select {_SESSION} from d_conv_sessions where org_id = $1 and id = $2", org, session)  # noqa: S608
 
 
-async def set_resume(org: OrgId, tx: Transaction, session: SessionId, token_hash: str, expires_at: datetime) -> None:
+async def set_resume(
+    org: OrgId, tx: Transaction, session: SessionId, token_hash: str, *, now: datetime, expires_at: datetime, previous_until: datetime
+) -> None:  # fmt: skip
+    """Replaces the token. The one the shopper is known to hold stays good until `previous_until`: the one before, if it was never replaced in use."""
     await tx.execute(
-        "update d_conv_sessions set resume_hash = $3, resume_expires_at = $4 where org_id = $1 and id = $2",
-        org,
-        session,
-        token_hash,
-        expires_at,
-    )
+        """
+        update d_conv_sessions set resume_hash = $3, resume_expires_at = $5, resume_used = false,
+          resume_previous_hash = case when not resume_used and resume_previous_expires_at > $4 then resume_previous_hash else resume_hash end,
+          resume_previous_expires_at = case when not resume_used and resume_previous_expires_at > $4 then resume_previous_expires_at else least(resume_expires_at, $6) end
+        where org_id = $1 and id = $2
+        """,
+        org, session, token_hash, now, expires_at, previous_until,
+    )  # fmt: skip
 
 
-async def resumable(org: OrgId, tx: Transaction, session: SessionId, now: datetime) -> Row | None:
+async def resumed(org: OrgId, tx: Transaction, session: SessionId, token_hash: str, now: datetime) -> Row | None:
+    """The conversation when this token is live in it. Using the newest ends the one before."""
     return await tx.fetchrow(
-        f"select {_SESSION} from d_conv_sessions where org_id = $1 and id = $2 and resume_expires_at > $3",  # noqa: S608
-        org,
-        session,
-        now,
-    )
+        f"""
+        update d_conv_sessions set resume_used = resume_used or resume_hash = $3,
+          resume_previous_hash = case when resume_hash = $3 then null else resume_previous_hash end,
+          resume_previous_expires_at = case when resume_hash = $3 then null else resume_previous_expires_at end
+        where org_id = $1 and id = $2 and ((resume_hash = $3 and resume_expires_at > $4) or (resume_previous_hash = $3 and resume_previous_expires_at > $4))
+        returning {_SESSION}
+        """,  # noqa: S608
+        org, session, token_hash, now,
+    )  # fmt: skip
 
 
 async def by_resume(tx: Transaction, token_hash: str) -> tuple[OrgId, SessionId] | None:
@@ -101,6 +111,7 @@ async def accept(
 
     `as_asked`: the masked text by the kind of the open question, where that says what the words are (a code, a name); `original`
     is the sealed original that then goes with it. Columns: `seq` (null when refused), `duplicate`, `status` (null when unknown).
+    An open conversation without a `seq`: the same `client_id` came in at the same moment; once more, it is seen.
     """
     row = await tx.fetchrow(
         """
@@ -113,6 +124,7 @@ async def accept(
           select $3, $1, $2, l.next_seq, 'shopper', $5, l.masked, case when l.masked <> $6::text then $10::text else $7::text end,
             l.masked <> $6::text or $7::text is not null, $8::text::jsonb, $4, $11
           from (select *, coalesce($9::text::jsonb ->> expected, $6::text) as masked from locked) l where l.status <> 'closed' and not exists (select from seen)
+          on conflict (session_id, client_id) where client_id is not null do nothing
           returning seq
         ), moved as (
           update d_conv_sessions s set next_seq = s.next_seq + 1, last_activity_at = $11,
@@ -206,11 +218,17 @@ async def code_failed(org: OrgId, tx: Transaction, code: uuid.UUID) -> None:
     )
 
 
+async def one_sender_at_a_time(org: OrgId, tx: Transaction, session: SessionId, phone_hash: str) -> None:
+    """Until the transaction ends nobody else writes down a code for this phone or out of this conversation."""
+    for place in sorted((f"code|{org}|{session}", f"code|{org}|{phone_hash}")):
+        await tx.execute("select pg_advisory_xact_lock(hashtextextended($1, 0))", place)
+
+
 async def last_code(org: OrgId, tx: Transaction, session: SessionId, code: uuid.UUID | None) -> Row | None:
     """The named code of this conversation, locked; the latest one when none is named."""
     return await tx.fetchrow(
         """
-        select id, purpose, phone, phone_masked, code_hash, attempts, max_attempts, status, sent_at, expires_at from h_auth_otp_verifications
+        select id, purpose, phone_hash, phone_masked, code_hash, max_attempts, status, expires_at from h_auth_otp_verifications
         where org_id = $1 and session_id = $2 and ($3::uuid is null or id = $3) and status <> 'send_failed' order by sent_at desc limit 1 for update
         """,
         org, session, code,
@@ -314,6 +332,12 @@ async def refused_matches(
     return (row["here"], row["there"]) if row is not None else (0, 0)
 
 
+async def one_match_at_a_time(org: OrgId, tx: Transaction, session: SessionId, order_id: str) -> None:
+    """Until the transaction ends no other try of this conversation or on this order number is written down."""
+    for place in sorted((f"match|{org}|{session}", f"match|{org}|{order_id}")):
+        await tx.execute("select pg_advisory_xact_lock(hashtextextended($1, 0))", place)
+
+
 async def insert_match(org: OrgId, tx: Transaction, row: Mapping[str, Any]) -> None:
     await tx.execute(
         """
@@ -340,15 +364,19 @@ async def live_matches(
 
 
 async def open_item(org: OrgId, tx: Transaction, row: Mapping[str, Any]) -> Row:
-    """Inserts, or finds the open item with the same key. Columns: `id`, `existing`, `position`."""
+    """Inserts, or finds the open item with the same key; what is more urgent takes its title and summary over.
+
+    Columns: `id`, `existing`, `position`. The contact of an existing item is set apart: it is sealed for the row it stands in.
+    """
     found = await tx.fetchrow(
         """
         with made as (
           insert into e_ops_review_queue_items (id, org_id, session_id, turn_id, kind, title, summary, contact, contact_masked, priority, due_at, dedupe_key, bot_context, opened_at, created_at)
           values ($1, $2, $3, $4, $5, $6, $7::text::jsonb, $8, $9, $10, $11, $12, $13::text::jsonb, $14, $14)
           on conflict (org_id, dedupe_key) where status in ('open', 'claimed', 'waiting')
-          do update set priority = least(e_ops_review_queue_items.priority, excluded.priority), contact = coalesce(excluded.contact, e_ops_review_queue_items.contact),
-            contact_masked = coalesce(excluded.contact_masked, e_ops_review_queue_items.contact_masked)
+          do update set priority = least(e_ops_review_queue_items.priority, excluded.priority), due_at = least(e_ops_review_queue_items.due_at, excluded.due_at),
+            title = case when excluded.priority < e_ops_review_queue_items.priority then excluded.title else e_ops_review_queue_items.title end,
+            summary = case when excluded.priority < e_ops_review_queue_items.priority then excluded.summary else e_ops_review_queue_items.summary end
           returning id, priority, opened_at, xmax <> 0 as existing
         )
         select m.id, m.existing, 1 + (select count(*) from e_ops_review_queue_items q where q.org_id = $2 and q.status = 'open' and q.kind in ('handoff', 'callback') and q.id <> m.id
@@ -360,6 +388,20 @@ async def open_item(org: OrgId, tx: Transaction, row: Mapping[str, Any]) -> Row:
     if found is None:
         raise RuntimeError("a statement without a row")
     return found
+
+
+async def set_contact(org: OrgId, tx: Transaction, item: uuid.UUID, contact: str, masked: str) -> None:
+    await tx.execute(
+        "update e_ops_review_queue_items set contact = $3, contact_masked = $4 where org_id = $1 and id = $2",
+        org,
+        item,
+        contact,
+        masked,
+    )
+
+
+async def contact_of(org: OrgId, tx: Transaction, item: uuid.UUID) -> str | None:
+    return await tx.fetchval("select contact from e_ops_review_queue_items where org_id = $1 and id = $2", org, item)
 
 
 async def items(org: OrgId, tx: Transaction, *, limit: int) -> list[Row]:

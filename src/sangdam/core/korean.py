@@ -1,6 +1,5 @@
 """Korean as it is written: particles by the last sound, dates, money. Pure."""
 
-import re
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -11,7 +10,6 @@ _CLOSED_DIGITS = frozenset("013678")
 _RIEUL_DIGITS = frozenset("178")
 _CLOSED_CAPITALS = frozenset("LMNR")
 _LOOK_THROUGH = "\"'”’)]}』」>· "
-_NEEDS_NOUN = re.compile(r"[a-z\W_]$")
 
 
 def _final(word: str) -> str | None:
@@ -62,8 +60,8 @@ def english_date(day: date | datetime) -> str:
     """`Sat, Mar 14`, independent of the locale."""
     if isinstance(day, datetime):
         day = kst(day).date()
-    months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
-    days = "Mon Tue Wed Thu Fri Sat Sun".split()
+    months = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+    days = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
     return f"{days[day.weekday()]}, {months[day.month - 1]} {day.day}"
 
 

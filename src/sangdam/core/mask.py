@@ -7,37 +7,55 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+from sangdam.core.phone import parse_phone
+
 STARS = "***"
 
-_ORDER = r"\d{8}-\d{7}"
-_EMAIL = re.compile(r"\b([A-Za-z0-9])[A-Za-z0-9._%+-]*@([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)")
-_RRN = re.compile(r"(?<!\d)\d{6}\s?-\s?[1-8]\d{6}(?!\d)")
-_CARD = re.compile(r"(?<!\d)(?:\d{4}[ -]){3}\d{4}(?!\d)")
-_CUSTOMS = re.compile(r"(?<![A-Za-z0-9])[Pp]\d{12}(?!\d)")
-_PHONE = re.compile(
-    r"(?<![\d-])(?:\+?82[\s-]?0?|0)(1[016789]|2|[3-6]\d|50\d|70|80)[\s.-]?(\d{3,4})[\s.-]?(\d{4})(?![\d-])"
+_ORDER = r"(?<!\d)\d{8}-\d{7}(?!\d)"
+_EMAIL = re.compile(
+    r"(?<![A-Za-z0-9._%+-])([A-Za-z0-9._%+-])[A-Za-z0-9._%+-]*@([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)", re.ASCII
 )
+_DASH = r"[\s./_~‐-―ㅡ−\-]"
+_RRN = re.compile(
+    rf"(?<!\d)\d{{6}}{_DASH}{{1,3}}[1-8]\d{{6}}(?!\d)|(?<!\d)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[1-8]\d{{6}}(?!\d)"
+)
+"""Without a dash the birthday tells it from a tracking number of 13 digits."""
+_CARD = re.compile(
+    rf"(?<!\d)(?:\d{{4}}{_DASH}{{1,3}}){{3}}\d{{4}}(?!\d)|(?<!\d)3\d{{3}}{_DASH}{{1,3}}\d{{6}}{_DASH}{{1,3}}\d{{5}}(?!\d)|(?<!\d)(?!20[1-4]\d[01]\d[0-3]\d)\d{{16}}(?!\d)"
+)
+"""Sixteen digits that begin with a day are an outside order number, not a card."""
+_CUSTOMS = re.compile(r"(?<![A-Za-z0-9])[Pp][\s-]?\d{12}(?!\d)")
+_PHONE = re.compile(
+    rf"(?<!\d)(?<!\d-)\(?(?:\+?82[\s-]{{0,2}}\(?0?\)?\s?|0)(1[016789]|2|[346]\d|5[1-9]|50\d|70|80)\)?{_DASH}{{0,3}}(\d{{3,4}}){_DASH}{{0,3}}(\d{{4}})(?!-?\d)"
+)
+_DASHED = re.compile(r"(?<![0-9A-Za-z_])(?<![0-9a-f]-)\d{2,7}(?:-\d{2,8}){1,3}(?!-?[0-9A-Za-z_])")
+"""Ten digits and more in groups: an account whose bank was not named."""
 _ACCOUNT = re.compile(r"((?:계좌|은행|뱅크|농협|신협|새마을|우체국)[^\d\n]{0,12})(\d[\d -]{7,18}\d)")
 _DOOR = re.compile(
     r"((?:공동\s*현관|현관\s*비밀\s*번호|비밀\s*번호|비번|출입\s*번호)[^\d#*\n]{0,8})([#*]?\d{3,8}[#*]?)"
 )
 _CODE = re.compile(r"((?:인증\s*번호|인증\s*코드)[^\d\n]{0,10})(\d{6})(?!\d)")
 _NAME_LABELLED = re.compile(
-    r"((?:이름|성함|주문자|예금주|입금자|수령인|받는\s?분|보내는\s?분)(?:명|분)?(?:은|는|이|가|:)?\s*)([가-힣])([가-힣]{1,3})(?=이에요|예요|입니다|이고|이요|요|인데|[\s,./]|$)"
+    r"((?:이름|성함|주문자|예금주|입금자|수령인|받는\s?분|보내는\s?분)(?:명|분)?(?:은|는|이|가|:)?\s*)([가-힣])([가-힣]{1,3})(?=이에요|예요|입니다|이고|이요|요|인데|으로|로|[^가-힣]|$)"
 )
 _NAME_BEFORE_PHONE = re.compile(
     r"(?<![가-힣])(?!번호|전화|연락|휴대|핸드|주문|제가|저는|제\s|내\s)([가-힣])([가-힣]{1,3})(?:이에요|예요|이고|이요|요)?(?=[\s,./]{1,3}0\d{1,2}-\*{4})"
 )
 _ADDRESS = re.compile(
     r"((?:서울|부산|대구|인천|광주|대전|울산|세종|경기|강원|충북|충남|전북|전남|경북|경남|제주|충청[남북]도|전라[남북]도|경상[남북]도)"
-    r"[가-힣]{0,6}\s+[가-힣]{1,6}(?:시|군|구)(?:\s+[가-힣]{1,6}구)?)\s+[^\n,.!?]{2,}"
+    r"[가-힣]{0,6}\s+[가-힣]{1,6}(?:시|군|구)(?:\s+[가-힣]{1,6}구)?+)\s+(?!\s|\*{3})[^\n,.!?]{2,}(?:,\s*(?:(?:지하|[Bb])?\s?\d{1,4}\s?(?:동|층|호)(?!점|선|실)[\s,]*)+)?"
 )
 _ROAD = re.compile(
     r"[가-힣0-9]{1,12}(?:대로|로|길)\s?\d{1,4}(?:번?길\s?\d{1,4})?(?:-\d{1,4})?(?:[\s,]*\d{1,4}\s?(?:동|호|층))*"
 )
-_UNIT = re.compile(r"\d{1,4}\s?동\s?\d{1,4}\s?호")
+_LOT = re.compile(r"[가-힣]{1,6}\d?(?:동|리|가)\s?(?:산\s?)?\d{1,4}(?:-\d{1,4}(?:\s?번지)?|\s?번지)")
+_UNIT = re.compile(
+    r"\d{1,4}\s?동\s?(?:\d{1,3}\s?층\s?)?\d{1,4}\s?호|\d{1,3}\s?층\s?\d{1,4}\s?호|\d{3,4}\s?호(?!선|점|차)"
+)
 _BEARER = re.compile(r"\b(?:sgd_|v1\.[a-z0-9]{1,8}\.|eyJ)[A-Za-z0-9_.\-]{8,}")
-_LONG_NUMBER = re.compile(r"(?<![\d-])(\d{4})\d{2,10}(\d{4})(?![\d-])")
+_LONG_NUMBER = re.compile(r"(?<!\d)(?<![0-9a-f]-)(\d{4})\d{2,}(\d{4})(?!\d)")
+_WIDE = {ord("０") + n: str(n) for n in range(10)} | {ord("－"): "-", ord("＠"): "@", 0: None}
+_MASKED_PHONE = re.compile(r"0\d{1,3}-\*{4}-\d{4}")
 _ORDER_OR_DATE = re.compile(_ORDER)
 
 
@@ -53,14 +71,14 @@ def mask_name(name: str) -> str:
 
 def mask_email(email: str) -> str:
     head, _, host = email.partition("@")
-    return f"{head[:1]}***@{host}" if host else STARS
+    return f"{head[:1].rstrip('*')}***@{host}" if host else STARS
 
 
 def mask_phone(text: str) -> str:
-    digits = re.sub(r"\D", "", text)
-    if len(digits) < 8:
-        return STARS
-    return f"{digits[:3]}-****-{digits[-4:]}"
+    if _MASKED_PHONE.fullmatch(text):
+        return text
+    phone = parse_phone(text)
+    return phone.masked if phone is not None else STARS
 
 
 def mask_address(text: str) -> str:
@@ -86,7 +104,7 @@ def mask_text(text: str) -> str:
         orders.append(match.group())
         return f"\x00{len(orders) - 1}\x00"
 
-    text = _ORDER_OR_DATE.sub(keep, text)
+    text = _ORDER_OR_DATE.sub(keep, text.translate(_WIDE))
     text = _EMAIL.sub(r"\1***@\2", text)
     text = _BEARER.sub(STARS, text)
     text = _RRN.sub(STARS, text)
@@ -98,8 +116,10 @@ def mask_text(text: str) -> str:
     text = _NAME_LABELLED.sub(lambda m: m[1] + m[2] + "*" * len(m[3]), text)
     text = _NAME_BEFORE_PHONE.sub(lambda m: m[1] + "*" * len(m[2]), text)
     text = _ACCOUNT.sub(r"\1" + STARS, text)
+    text = _DASHED.sub(lambda m: STARS if sum(map(str.isdigit, m[0])) >= 10 else m[0], text)
     text = _ADDRESS.sub(r"\1 " + STARS, text)
     text = _ROAD.sub(STARS, text)
+    text = _LOT.sub(STARS, text)
     text = _UNIT.sub(STARS, text)
     text = _LONG_NUMBER.sub(r"\1****\2", text)
     for index, order in enumerate(orders):

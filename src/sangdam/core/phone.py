@@ -1,10 +1,11 @@
 """Korean phone numbers: one normal form for comparing, hashing and sending."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
-_MOBILE = re.compile(r"01[016789]\d{7,8}")
-_OTHER = re.compile(r"0(?:2|[3-6]\d|70|80|50\d?)\d{6,8}")
+_MOBILE = re.compile(r"01[016789][0-9]{7,8}")
+_OTHER = re.compile(r"0(?:2|[346][0-9]|5[1-9]|70|80|50[0-9])[0-9]{7,8}")
 _NOISE = re.compile(r"[\s\-.()]+")
 
 
@@ -26,9 +27,8 @@ class Phone:
     def dashed(self) -> str:
         """`010-1234-5678`, as Cafe24 stores it."""
         d = self.digits
-        if d.startswith("02"):
-            return f"{d[:2]}-{d[2:-4]}-{d[-4:]}"
-        return f"{d[:3]}-{d[3:-4]}-{d[-4:]}"
+        head = 2 if d.startswith("02") else 4 if d.startswith("050") else 3
+        return f"{d[:head]}-{d[head:-4]}-{d[-4:]}"
 
     @property
     def masked(self) -> str:
@@ -39,7 +39,7 @@ class Phone:
 
 def parse_phone(text: str) -> Phone | None:
     """Reads `010-1234-5678`, `01012345678`, `+82 10 1234 5678`, `(02) 123-4567`; None when it is no Korean number."""
-    digits = _NOISE.sub("", text.strip())
+    digits = _NOISE.sub("", unicodedata.normalize("NFKC", text))
     if digits.startswith("+82"):
         digits = "0" + digits[3:].removeprefix("0")
     elif digits.startswith("82") and len(digits) >= 11:
