@@ -266,7 +266,7 @@ def test_the_test_split_is_large_and_of_every_intent() -> None:
     assert {row.intent for row in judged_rows()} == set(INTENTS)
 
 
-def test_out_of_scope_text_starts_nothing_but_three_in_a_thousand() -> None:
+def test_no_out_of_scope_text_of_the_test_split_starts_a_flow() -> None:
     found = measured()
     assert len(found.out_of_scope_flows) <= FLOWS_FROM_NOWHERE, found.out_of_scope_flows
 
