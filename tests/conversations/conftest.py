@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from sangdam.db.testing import Addresses
+from tests.conversations.place import Place, placed
 from tests.conversations.talk import Talk, talking
 
 
@@ -14,3 +15,9 @@ async def talk(addresses: Addresses) -> AsyncIterator[Talk]:
         yield one
         await one.consistent()
         await one.nothing_personal_lies_open()
+
+
+@pytest.fixture
+async def place(addresses: Addresses) -> AsyncIterator[Place]:
+    async with placed(addresses) as one:
+        yield one
