@@ -113,7 +113,12 @@ def test_a_malformed_key_ring_is_refused_in_every_profile(value: str) -> None:
 
 @pytest.mark.parametrize("name", TEST_SWITCHES)
 def test_production_refuses_test_switches_and_development_takes_them(name: str) -> None:
-    value = {"OTP_FIXED_CODE": "123456", "CLOCK_AT": "2026-03-14T12:00:00+09:00"}.get(name, "x")
+    good = {
+        "OTP_FIXED_CODE": "123456",
+        "CLOCK_AT": "2026-03-14T12:00:00+09:00",
+        "SANDBOX_MALL": "http://127.0.0.1:8701",
+    }
+    value = good.get(name, "x")
     assert findings(**{name: value}) == (f"{name} is a test switch and may not be set",)
     Settings.load({name: value})
 
@@ -164,6 +169,7 @@ def test_public_addresses_are_encrypted() -> None:
         ("LLM_ORDER", "openai,claude"),
         ("OTP_FIXED_CODE", "12345"),
         ("CLOCK_AT", "2026-03-14T12:00:00"),
+        ("SANDBOX_MALL", "sandboxmall"),
         ("TRUSTED_PROXIES", "10.0.0.0/8,nonsense"),
         ("SANGDAM_PROFILE", "production"),
     ],

@@ -313,7 +313,8 @@ class Settings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     otel_exporter_otlp_endpoint: Url | None = None
 
-    sandbox_mall: str | None = None
+    sandbox_mall: Url | None = None
+    """Base address of a sandbox: malls, text messages and pictures are there instead of at the real places."""
     sandbox_faults: str | None = None
     otp_fixed_code: Annotated[str, Field(pattern=r"^\d{6}$")] | None = None
     clock_at: AwareDatetime | None = None

@@ -22,8 +22,8 @@ from rich.console import Console
 
 from cafe24_sandbox import Sandbox, SandboxConfig
 from sangdam.agent.store import insert_agent
-from sangdam.app import Product, Refused, Surroundings, opened, working
-from sangdam.cli.processes import Doors, catalogue, doors_on, prepared, private_file, run_doors
+from sangdam.app import Product, Refused, opened, working
+from sangdam.cli.processes import Doors, catalogue, doors_on, prepared, private_file, run_doors, surroundings
 from sangdam.commerce.cafe24.tokens import read_pair
 from sangdam.core import logs
 from sangdam.core.ids import AgentId, UserId, new_trace_id, new_uuid
@@ -123,12 +123,7 @@ async def demo(*, home: str, port: int, real_bucket: bool) -> None:
             await closing.enter_async_context(sandbox_doors(sandbox, port + 1))
         chosen = Settings.load(environment(kept, home=folder, port=port, sandbox=config))
         logs.configure(level=chosen.log_level, build="demo")
-        around = Surroundings(
-            mall_url=lambda mall: f"{sandbox_url}/malls/{mall}",
-            solapi_url=f"{sandbox_url}/solapi",
-            open_bucket=not real_bucket,
-            image_hosts=(sandbox_url,),
-        )
+        around = surroundings(sandbox_url, open_bucket=not real_bucket)
         product = await closing.enter_async_context(opened(chosen, postgres.dsn("sangdam_app"), around=around, pool=24))
         await catalogue(product, postgres.dsn("sangdam_owner"))
         with out.status("달빛샵을 준비하고 있어요"):

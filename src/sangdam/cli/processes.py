@@ -16,7 +16,7 @@ import uvicorn
 from rich.console import Console
 from rich.table import Table
 
-from sangdam.app import Product, Refused, opened, working
+from sangdam.app import Product, Refused, Surroundings, opened, working
 from sangdam.core import logs
 from sangdam.core.errors import Kind, SangdamError
 from sangdam.db.checks import row_security_findings
@@ -124,6 +124,18 @@ async def catalogue(product: Product, owner_dsn: str) -> None:
         await sync_catalogue(tx, product.registry)
 
 
+def surroundings(sandbox: str | None, *, open_bucket: bool = False) -> Surroundings:
+    """The real foreign systems, or all of them at a sandbox's base address."""
+    if sandbox is None:
+        return Surroundings()
+    return Surroundings(
+        mall_url=lambda mall: f"{sandbox}/malls/{mall}",
+        solapi_url=f"{sandbox}/solapi",
+        open_bucket=open_bucket,
+        image_hosts=(sandbox,),
+    )
+
+
 def chosen_doors(text: str) -> frozenset[Door]:
     wanted = frozenset(part.strip() for part in text.split(",") if part.strip())
     if not wanted or not wanted <= DOORS:
@@ -136,7 +148,8 @@ async def serve(chosen: Settings, *, host: str, port: int, doors: str, with_work
     logs.configure(level=chosen.log_level, build="serve")
     async with contextlib.AsyncExitStack() as closing:
         dsn, owner_dsn = await closing.enter_async_context(database(chosen))
-        product = await closing.enter_async_context(opened(chosen, dsn))
+        around = surroundings(chosen.sandbox_mall)
+        product = await closing.enter_async_context(opened(chosen, dsn, around=around))
         if chosen.database_url is None:
             await catalogue(product, owner_dsn)
         if with_worker:
@@ -149,7 +162,8 @@ async def work(chosen: Settings) -> None:
     logs.configure(level=chosen.log_level, build="work")
     async with contextlib.AsyncExitStack() as closing:
         dsn, _ = await closing.enter_async_context(database(chosen))
-        product = await closing.enter_async_context(opened(chosen, dsn))
+        around = surroundings(chosen.sandbox_mall)
+        product = await closing.enter_async_context(opened(chosen, dsn, around=around))
         await closing.enter_async_context(working(product))
         log.info("work_started")
         await until_told()
