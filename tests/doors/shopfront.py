@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 import json
 import socket
+import time
 from collections.abc import AsyncIterator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -36,6 +37,20 @@ EMAIL = "owner@example.com"
 PASSWORD = "correct horse battery"
 PATIENCE = 10.0
 """Seconds after which a test gives up waiting."""
+
+
+class RunningClock(SettableClock):
+    """Runs on from where it was set: leases end and sweeps come due."""
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__(at)
+        self._begun = time.monotonic()
+
+    def now(self) -> datetime:
+        return self.at + timedelta(seconds=time.monotonic() - self._begun)
+
+    def monotonic(self) -> float:
+        return self.now().timestamp()
 
 
 class Closed(Exception):
@@ -205,7 +220,7 @@ async def open_shop(addresses: Addresses, *, working: bool = False, demo: bool =
     listening.bind(("127.0.0.1", 0))
     base = f"http://127.0.0.1:{listening.getsockname()[1]}"
     given = {"SANGDAM_PROFILE": "test", "PUBLIC_BASE_URL": base, "CALL_WS_URL": base.replace("http", "ws") + "/ws", **(settings or {})}
-    clock, mall = SettableClock(NOW), seeded()
+    clock, mall = RunningClock(NOW) if working else SettableClock(NOW), seeded()
 
     async def shop_of(_: OrgId) -> Any:
         return mall

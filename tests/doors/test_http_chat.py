@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from sangdam.conversations.model import NewSession
+from sangdam.core.errors import Kind, SangdamError
 from sangdam.core.ids import new_trace_id
 from sangdam.db.testing import Addresses
 from sangdam.orgs import Role
+from sangdam.web.errors import FACES, envelope
 from tests.conversations.talk import an_agent
 from tests.doors.shopfront import EMAIL, PASSWORD, SHOP, Shopfront, an_org, open_shop, until
 
@@ -205,6 +207,30 @@ async def test_a_message_without_words_or_with_too_many_is_refused(shop: Shopfro
     answer = await shop.http.post("/api/runtime/chat", json={"message": text, "client_id": "api-00000001"}, headers=token)
     assert answer.status_code == 400
     assert answer.json()["error"]["fields"] == ["message"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        (Kind.UNAUTHORIZED, 401), (Kind.ORG_PENDING, 403), (Kind.FORBIDDEN, 403), (Kind.NOT_FOUND, 404), (Kind.CONFLICT, 409), (Kind.TOO_LARGE, 413),
+        (Kind.INVALID_BODY, 400), (Kind.INVALID_PARAMS, 400), (Kind.IDEMPOTENCY_MISMATCH, 422), (Kind.DUPLICATE_REQUEST, 409), (Kind.RATE_LIMIT, 429),
+        (Kind.CONFIG, 424), (Kind.UNAVAILABLE, 503), (Kind.INTERNAL, 500),
+    ],
+)  # fmt: skip
+def test_every_kind_of_failure_has_one_face(kind: Kind, status: int) -> None:
+    error = SangdamError(kind, "for operators", fields=("field",), retry_after=3.0)
+    for trusted in (True, False):
+        got, content = envelope(error, trace_id="t", trusted=trusted)
+        assert got == status
+        assert content["error"]["code"] == kind.value
+        assert content["error"]["message_user"]
+        assert ("message_ops" in content["error"]) is trusted
+        assert content["error"]["fields"] == (["field"] if trusted else [])
+        assert content["error"]["retry_after"] == 3.0
+
+
+def test_no_kind_is_without_a_face() -> None:
+    assert set(FACES) == set(Kind)
 
 
 async def test_the_trace_of_the_caller_is_kept(shop: Shopfront) -> None:

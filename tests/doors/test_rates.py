@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sangdam.web.address import NOWHERE, client_address, may_scrape
+from sangdam.web.address import NOWHERE, bucket, client_address, may_scrape
 from sangdam.web.rates import Rates, SlidingWindow
 
 PROXY = (ip_network("10.0.0.0/8"),)
@@ -81,3 +81,9 @@ def test_a_forwarded_address_is_believed_from_trusted_proxies_only(peer: str | N
 )
 def test_metrics_are_for_this_machine_and_its_proxies(peer: str, forwarded: list[str], may: bool) -> None:
     assert may_scrape(peer, forwarded, PROXY) is may
+
+
+def test_a_whole_ipv6_network_counts_as_one_address() -> None:
+    assert bucket(ip_address("2001:db8::1")) == bucket(ip_address("2001:db8::ffff:1"))
+    assert bucket(ip_address("2001:db8::1")) != bucket(ip_address("2001:db8:0:1::1"))
+    assert bucket(ip_address("203.0.113.5")) == "203.0.113.5"

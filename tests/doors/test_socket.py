@@ -479,7 +479,7 @@ async def test_a_database_that_is_away_loses_no_message(shop: Shopfront) -> None
     async with shop.joined(session) as chat, connected(shop.addresses.superuser.replace(f"/{name}", "/postgres")) as server:
         await chat.until_seq(1)
         await server.execute(f"alter database {name} with connection limit 0")
-        await server.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name)
+        await server.execute("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1", name)
         error = await chat.say("c-00000001", "들리세요?")
         assert (error["code"], error["client_id"], error["retryable"]) == ("UNAVAILABLE", "c-00000001", True)
         assert (await shop.http.get("/readyz")).status_code == 503
@@ -489,6 +489,7 @@ async def test_a_database_that_is_away_loses_no_message(shop: Shopfront) -> None
         await server.execute(f"alter database {name} with connection limit -1")
         ack = await chat.say("c-00000001", "들리세요?")
         while ack["type"] == "error":
+            shop.clock.move(seconds=10)
             ack = await chat.say("c-00000001", "들리세요?")
         assert ack["seq"] == 2
         await chat.until_seq(2)
@@ -552,6 +553,17 @@ async def test_draining_tells_everybody_refuses_joins_and_ends_with_1012(shop: S
         async with asyncio.timeout(10):
             await shop.serving
     assert (await shop.product.sessions.messages_after(shop.org, session.id, 1))[0].text == "마지막 말"
+
+
+async def test_what_cannot_be_shown_ends_the_socket_with_a_trace_and_not_in_silence(shop: Shopfront) -> None:
+    session = await shop.session()
+    async with shop.joined(session) as chat, connected(shop.addresses.superuser) as owner:
+        await chat.until_seq(1)
+        await owner.execute("update d_conv_messages set payload = '[]' where session_id = $1", session.id)
+    async with shop.joined(session) as chat:
+        closed = await chat.end()
+        assert closed.code == 4500
+        assert len(closed.reason) == 32
 
 
 async def test_windows_that_are_gone_leave_nothing_behind(shop: Shopfront) -> None:

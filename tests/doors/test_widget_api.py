@@ -10,7 +10,7 @@ from sangdam.conversations.model import NewSession
 from sangdam.db.testing import Addresses, connected
 from sangdam.web.widgets import origin_of
 from tests.conversations.talk import an_agent
-from tests.doors.shopfront import KEY, SHOP, Shopfront, an_org, open_shop
+from tests.doors.shopfront import EMAIL, KEY, PASSWORD, SHOP, Shopfront, an_org, open_shop
 
 PAGE = f"{SHOP}/product/101"
 
@@ -33,15 +33,17 @@ async def test_a_ticket_opens_a_conversation_with_the_shops_first_words(shop: Sh
         assert "AI" in chat.transcript[0][1]
 
 
-async def test_the_resume_token_brings_the_conversation_back_and_is_good_once(shop: Shopfront) -> None:
+async def test_the_resume_token_brings_the_conversation_back_until_the_next_one_is_used(shop: Shopfront) -> None:
     first = (await ask(shop)).json()
     second = (await ask(shop, resume_token=first["resume_token"])).json()
     assert second["session_id"] == first["session_id"]
     assert second["resume_token"] != first["resume_token"]
-    third = (await ask(shop, resume_token=first["resume_token"])).json()
-    assert third["session_id"] != first["session_id"]
+    third = (await ask(shop, resume_token=second["resume_token"])).json()
+    assert third["session_id"] == first["session_id"]
+    stale = (await ask(shop, resume_token=first["resume_token"])).json()
+    assert stale["session_id"] != first["session_id"]
     shop.clock.move(hours=24)
-    late = (await ask(shop, resume_token=second["resume_token"])).json()
+    late = (await ask(shop, resume_token=third["resume_token"])).json()
     assert late["session_id"] != first["session_id"]
 
 
@@ -212,6 +214,16 @@ async def test_every_answer_carries_the_security_headers(shop: Shopfront) -> Non
         assert "unsafe" not in answer.headers["content-security-policy"]
         assert "frame-ancestors" in answer.headers["content-security-policy"]
         assert answer.headers["x-trace-id"]
+
+
+async def test_behind_https_cookies_are_secure_and_browsers_stay_there(addresses: Addresses) -> None:
+    public = {"PUBLIC_BASE_URL": "https://chat.example.com", "CALL_WS_URL": "wss://chat.example.com/ws"}
+    async with open_shop(addresses, settings=public) as shop:
+        signed = await shop.http.post("/api/auth/login", json={"email": EMAIL, "password": PASSWORD}, headers={"origin": "https://chat.example.com"})
+        assert "; secure" in signed.headers["set-cookie"].lower()
+        assert "max-age=" in signed.headers["strict-transport-security"]
+        assert "wss://chat.example.com" in policy(await shop.http.get(f"/embed/{KEY}"))["connect-src"]
+        assert (await ask(shop, origin="https://chat.example.com")).json()["ws_url"] == "wss://chat.example.com/ws"
 
 
 async def test_alive_and_ready_are_told_apart(shop: Shopfront) -> None:

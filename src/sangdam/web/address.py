@@ -1,7 +1,7 @@
 """Who is at the other end: the address of a connection, or the one a trusted proxy vouches for. Pure."""
 
 from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -25,6 +25,11 @@ def client_address(peer: str | None, forwarded: Sequence[str], trusted: Sequence
             break
         address = earlier
     return address
+
+
+def bucket(address: Address) -> str:
+    """What a per-address limit counts: an IPv6 caller owns a whole /64."""
+    return str(ip_network((address, 64), strict=False)) if isinstance(address, IPv6Address) else str(address)
 
 
 def within(address: Address, networks: Iterable[Network]) -> bool:

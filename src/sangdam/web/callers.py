@@ -10,7 +10,7 @@ from sangdam.core.errors import Kind, SangdamError
 from sangdam.core.ids import OrgId
 from sangdam.orgs import ApiToken, Member, Permission, Role, Scope
 from sangdam.orgs.tokens import PREFIX
-from sangdam.web.address import Address, client_address
+from sangdam.web.address import Address, bucket, client_address
 from sangdam.web.parts import Parts
 
 COOKIE = "sd_session"
@@ -110,7 +110,7 @@ class Callers:
     def limited_address(self, request: Request) -> str | None:
         """What per-IP limits count; None for loopback outside `prod`."""
         address = self.address(request)
-        return None if address.is_loopback and self._parts.profile != "prod" else str(address)
+        return None if address.is_loopback and self._parts.profile != "prod" else bucket(address)
 
 
 def _bearer(request: Request) -> str | None:

@@ -42,6 +42,10 @@ def page_routes(parts: Parts, widgets: Widgets, assets: Assets) -> APIRouter:
             raise SangdamError(Kind.NOT_FOUND, "pages have addresses of their own")
         return asset_of(name).answer(request)
 
+    @router.get("/favicon.ico", include_in_schema=False)
+    async def icon() -> Response:  # pyright: ignore[reportUnusedFunction]
+        return Response(status_code=204, headers={"cache-control": "public, max-age=86400"})
+
     @router.get("/embed/{public_key}", responses={**_PAGE, **answers(404)})
     async def embed(public_key: str, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         widget = await widget_of(public_key)

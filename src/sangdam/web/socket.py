@@ -12,11 +12,11 @@ import structlog
 
 from sangdam.conversations.live import Watch
 from sangdam.conversations.model import Accepted, Message, Refused, Session
-from sangdam.core.errors import SangdamError
+from sangdam.core.errors import Kind, SangdamError
 from sangdam.core.ids import OrgId, SessionId, new_trace_id
 from sangdam.core.logs import bound
 from sangdam.web import protocol
-from sangdam.web.address import client_address
+from sangdam.web.address import bucket, client_address
 from sangdam.web.metrics import Metrics
 from sangdam.web.parts import Parts
 from sangdam.web.protocol import Bad, ErrorCode, Join, Leave, Ping, Received, Typing, UserMessage
@@ -370,8 +370,11 @@ class Hub:
                 self._show_hints(window)
                 await self._show(window, *window.place)
         except SangdamError as error:
-            # The shared sweep wakes this window again.
             window.dirty = False
+            if error.kind is not Kind.UNAVAILABLE:
+                self._broke(window, error)
+                return
+            # The shared sweep wakes this window again.
             log.warning("window_not_read", kind=error.kind.value)
         except Exception as error:  # noqa: BLE001 - one socket
             self._broke(window, error)
@@ -457,7 +460,7 @@ class Hub:
         if given and is_own_origin(given, host, own=self._own, prod=self._parts.profile == "prod"):
             given = self._own or given
         free = address.is_loopback and self._parts.profile != "prod"
-        return Window(wire, origin=given, ip=str(address), loopback=free, now=self._parts.clock.monotonic())
+        return Window(wire, origin=given, ip=bucket(address), loopback=free, now=self._parts.clock.monotonic())
 
     def _admits(self, widget: Widget, origin: str) -> bool:
         return bool(origin) and (origin == self._own or origin in widget.origins)
