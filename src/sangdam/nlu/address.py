@@ -29,9 +29,7 @@ _SIDO = (
 )
 _SGG = r"(?:[가-힣]{1,4}(?:시|군|구))"
 _EMD = r"(?:[가-힣]{1,5}\d{0,2}(?:읍|면|동|리|가))"
-_NOT_ROAD = (
-    r"(?!(?:집|회사|이걸|그걸|저걸|그거|이거|다른|카드|문자|번호|사이즈|색상|화이트|블랙|네이비|베이지|그레이|전화|이름|계좌|현금|주소|배송지|라지|미디엄|스몰|블루|레드|핑크|브라운|카키|검정|아이보리|옵션|적립금|포인트|쿠폰|택배|메일|이메일|카톡|세트|박스|무료|별도|따로|바로|서로|새로|앞으로|실제로|진짜로|정말로|추가로|그대로|이대로|제대로|마음대로|맘대로|순서대로|그걸|제|별)(?:으)?로)"
-)
+_NOT_ROAD = r"(?!(?:집|회사|이걸|그걸|저걸|그거|이거|다른|카드|문자|번호|사이즈|색상|화이트|블랙|네이비|베이지|그레이|전화|이름|계좌|현금|주소|배송지|라지|미디엄|스몰|블루|레드|핑크|브라운|카키|검정|아이보리|옵션|적립금|포인트|쿠폰|택배|메일|이메일|카톡|세트|박스|무료|별도|따로|바로|서로|새로|앞으로|실제로|진짜로|정말로|추가로|그대로|이대로|제대로|마음대로|맘대로|순서대로|그걸|제|별)(?:으)?로)"
 _ROAD = rf"(?:{_NOT_ROAD}[가-힣·]{{1,9}}\d{{0,4}}[가-힣]{{0,3}}(?<!으)(?:대로|로|길)(?:\s?\d{{1,4}}(?:번[가-힣]?길|[가나다라]?길)(?!\d))?)"
 _NUMBER = r"(?:지하\s?)?(?:산\s?)?\d{1,4}(?:-\d{1,4})?(?!\d|-\d)(?:번지)?"
 _NOT_UNIT = r"(?!\s?(?:개|장|벌|켤레|세트|박스|일|월|시(?!장)|원|만|천|번(?!지)|명|점|%|년|주|살|사이즈|분\b|cm|kg|호|층|동|배|회))"
@@ -40,12 +38,16 @@ _ADDRESS = re.compile(
     rf"(?P<road>(?:(?<![가-힣])|(?<=[시군구읍면동리])){_ROAD})?\s?(?P<no>{_NUMBER}){_NOT_UNIT}"
 )
 _MAYBE = re.compile(r"[로길읍면동리가]\s?(?:지하\s?|산\s?)?\d")
-_REGION_ONLY = re.compile(rf"(?<![가-힣])(?P<r>{_SIDO}\s?{_SGG}(?:\s?{_SGG})?(?:\s?{_EMD})?|{_SGG}\s{_EMD}|{_SIDO}\s?{_SGG}?\s?{_EMD})(?=$|[\s,.]|으로|로|이요|요|이에요|예요|입니다|인데)")
+_REGION_ONLY = re.compile(
+    rf"(?<![가-힣])(?P<r>{_SIDO}\s?{_SGG}(?:\s?{_SGG})?(?:\s?{_EMD})?|{_SGG}\s{_EMD}|{_SIDO}\s?{_SGG}?\s?{_EMD})(?=$|[\s,.]|으로|로|이요|요|이에요|예요|입니다|인데)"
+)
 _CUE = re.compile(r"주소|배송지|이사|보내|배달|받는\s?곳|도로명|지번|거주|우리\s?집|저희\s?집|사는|옮")
 _DETAIL_NEXT = re.compile(r"\s?,?\s?(?:\([^)]{1,20}\)\s?,?\s?)?")
 _BUILDING = r"(?:[가-힣A-Za-z0-9]{0,14}(?:아파트|APT|apt|빌라|빌딩|타워|오피스텔|맨션|맨숀|팰리스|캐슬|상가|하우스|주택|원룸|빌|자이|래미안|푸르지오|힐스테이트|더샵|아이파크|e편한세상|롯데캐슬|센트럴|파크|시티|단지|센터|프라자|플라자|고시원|기숙사|학교|병원|사옥))"
 _UNITS = r"(?:(?:지하|지상|B)?\s?\d{1,3}층|\d{1,4}동|[A-Za-z가나다라]동|\d{1,4}호(?:실)?|B\d{1,3}호?|지하|반지하|옥탑|\d{2,4}-\d{2,4}(?!\d)|좌측|우측|왼쪽|오른쪽|안쪽|\d단지|\d차)"
-_DETAIL = re.compile(rf"(?:{_BUILDING}|{_UNITS})(?:[\s,]*(?:{_BUILDING}|{_UNITS}))*(?:\s(?:정문|후문|관리실|경비실|안내데스크|사무실|매장)(?:\s?앞)?)?")
+_DETAIL = re.compile(
+    rf"(?:{_BUILDING}|{_UNITS})(?:[\s,]*(?:{_BUILDING}|{_UNITS}))*(?:\s(?:정문|후문|관리실|경비실|안내데스크|사무실|매장)(?:\s?앞)?)?"
+)
 _DETAIL_ALONE = re.compile(
     rf"(?<![\d가-힣A-Za-z\-])(?:{_BUILDING}\s?,?\s?)?(?:\d{{1,4}}동(?!\s?안)[\s,]*(?:(?:지하)?\s?\d{{1,3}}층[\s,]*)?(?:\d{{1,4}}호)?|(?:지하\s?|B)?\d{{1,3}}층[\s,]*(?:\d{{1,4}}호)?|\d{{1,4}}호(?!선|점|차|기))"
 )
@@ -57,7 +59,9 @@ _ENDING = re.compile(
 _ADDRESS_LEAD = re.compile(
     r"^(?:(?:네|아니|아니요|아|음|저는|저희|제|새|바꿀|변경할|배송지|주소|주소는|배송지는|새주소는|도로명|지번|은|는|를|을|이|가|:|,)\s*)+"
 )
-_LIKE_ADDRESS = re.compile(r"\d|[가-힣](?:시|군|구|읍|면|동|리|로|길|역|아파트|빌라|빌딩|타워)(?=\s|$|\d|으로|이요|요|입)")
+_LIKE_ADDRESS = re.compile(
+    r"\d|[가-힣](?:시|군|구|읍|면|동|리|로|길|역|아파트|빌라|빌딩|타워)(?=\s|$|\d|으로|이요|요|입)"
+)
 
 
 def find_addresses(text: str, *, eager: bool) -> list[Place]:
@@ -78,7 +82,11 @@ def find_addresses(text: str, *, eager: bool) -> list[Place]:
         start = lead.end() if (lead := _ADDRESS_LEAD.match(text)) else 0
         tail = _ENDING.search(text, start)
         end = tail.start() if tail else len(text)
-        if end - start >= 2 and not _DETAIL_ALONE.fullmatch(text, start, end) and not re.fullmatch(r"[\d\s-]+", text[start:end]):
+        if (
+            end - start >= 2
+            and not _DETAIL_ALONE.fullmatch(text, start, end)
+            and not re.fullmatch(r"[\d\s-]+", text[start:end])
+        ):
             found.append(Place(text[start:end], (start, end)))
     return found
 
@@ -96,7 +104,14 @@ def _is_address(text: str, m: re.Match[str], *, cued: bool) -> bool:
     emd = m["emd"].strip()
     if m["sido"] or m["sgg"]:
         return True
-    return cued and len(emd) >= 3 and not re.search(r"(?:행동|운동|자동|수동|활동|변동|아동|감동|공동|진동|이동|작동|할머리|머리|다리|거리|처리|관리|정리|양면|가면|하면|되면|오면|라면|화면|방면|측면|냉면|휴가|평가|추가|단가|정가|증가)$", emd)
+    return (
+        cued
+        and len(emd) >= 3
+        and not re.search(
+            r"(?:행동|운동|자동|수동|활동|변동|아동|감동|공동|진동|이동|작동|할머리|머리|다리|거리|처리|관리|정리|양면|가면|하면|되면|오면|라면|화면|방면|측면|냉면|휴가|평가|추가|단가|정가|증가)$",
+            emd,
+        )
+    )
 
 
 def _with_rest(text: str, start: int, end: int) -> Place:

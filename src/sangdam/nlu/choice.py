@@ -60,7 +60,9 @@ _PICK = (
     r"(?:거|꺼|것|걸|건|게|상품|주문|제품|물건|옵션|사이즈|항목|주소|로|으로|루|을|를|은|는|이|가|도|만|그거|말이|할게|할께|할래|할래요|볼게|볼래|볼께|보여|보여줘|보고싶|조회|확인|선택|골라|고를게|해|해줘|해주세|주세|줘|부탁|부탁드려|부탁해|부탁드립니다|해주십시오"
     r"|취소|반품|교환|환불|바꿔|변경|배송조회|배송|좀|맞아|같아|로할게|갈게|원해|선택할게|그|바로|요){0,6}"
 )
-_ONE = re.compile(rf"(?:네|넵|음|아|그럼|저|그|전|제|위에서|밑에서|아래에서|뒤에서|끝에서|목록){{0,6}}(?P<n>\d{{1,2}})(?:번째|번쨰|번재|번|째)?{_PICK}{_Y}")
+_ONE = re.compile(
+    rf"(?:네|넵|음|아|그럼|저|그|전|제|위에서|밑에서|아래에서|뒤에서|끝에서|목록){{0,6}}(?P<n>\d{{1,2}})(?:번째|번쨰|번재|번|째)?{_PICK}{_Y}"
+)
 _BARE = re.compile(r"\d{1,2}")
 _DIGITS = re.compile(r"\d+")
 _UNIT_NEXT = re.compile(r"\d\s*(?:동|호|층|개|원|월|일|시|분|장|벌|점|만|천|%|cm|kg|명|주|년|살|켤레|세트|박스)")
@@ -82,17 +84,26 @@ _NONE = re.compile(
 _NEXT = re.compile(
     rf"(?:네|음|좀|그){{0,6}}(?:(?:더|다른(?:거|것|주문|상품)?|나머지(?:도)?|뒤에?|그다음|다음(?:거|것|꺼)?|다음페이지|뒷페이지|다음목록)(?:좀)?(?:더)?(?:보여|볼게|볼래|보기|보고싶|있|없나|없어|보자|넘겨|로|으로)?(?:줘|주세|주실래|나|어|을까|볼까|달라)?{_Y}|next(?:page)?|more|showmore|넘겨(?:줘|주세)?{_Y})(?:좀)?\??"
 )
-_PREV = re.compile(rf"(?:네|음|좀|그){{0,6}}(?:이전|이전거|이전꺼|이전페이지|이전목록|앞|앞에거|앞페이지|앞으로|뒤로|뒤로가기|뒤로가|전페이지|전으로|back|prev(?:ious)?(?:page)?)(?:로|으로|거|꺼)?(?:보여|볼게|볼래|보기|가|갈래|돌아가)?(?:줘|주세|요)?{_Y}")
+_PREV = re.compile(
+    rf"(?:네|음|좀|그){{0,6}}(?:이전|이전거|이전꺼|이전페이지|이전목록|앞|앞에거|앞페이지|앞으로|뒤로|뒤로가기|뒤로가|전페이지|전으로|back|prev(?:ious)?(?:page)?)(?:로|으로|거|꺼)?(?:보여|볼게|볼래|보기|가|갈래|돌아가)?(?:줘|주세|요)?{_Y}"
+)
 _WIDER = re.compile(
     r"(?:네|음|좀|그|조금|혹시|그럼){0,3}(?:기간(?:을)?(?:좀)?(?:더)?(?:넓|늘|길|확)|(?:더|훨씬|좀더)(?:예전|오래|옛날|이전|전에|전꺼|전거|과거)|(?:예전|옛날|과거|오래된|오래전)(?:거|꺼|것|에|주문|내역|에산|에시킨|에주문한)|작년(?:거|꺼|것|주문|에)|전체기간|전체주문|(?:1년|일년|육개월|6개월|반년|365일)(?:치|까지|전체|전)|90일(?:보다|이전|넘)|(?:3개월|석달|세달)(?:보다|이전|넘)|older)[가-힣]{0,8}"
 )
-_DATE_TAIL = re.compile(r"(?:에)?(?:산|시킨|주문한|주문|구매한|샀던|결제한|거|꺼|것|껄|걸|건|게|자|날|그|이|에){0,6}(?:상품|주문|내역|요|이요|로|으로|는|은|할게|볼게|해|주세|부탁|이에|예|드려|선택|조회|확인|취소|반품|교환){0,6}" + _Y)
-_LABEL_DAY = re.compile(r"(?:(?P<y>20\d\d)년\s?)?(?P<m>\d{1,2})월\s?(?P<d>\d{1,2})일|(?<!\d)(?P<y2>20\d\d)[./\-](?P<m2>\d{1,2})[./\-](?P<d2>\d{1,2})|(?<!\d)(?P<y3>20\d\d)(?P<m3>\d{2})(?P<d3>\d{2})-\d{7}")
+_DATE_TAIL = re.compile(
+    r"(?:에)?(?:산|시킨|주문한|주문|구매한|샀던|결제한|거|꺼|것|껄|걸|건|게|자|날|그|이|에){0,6}(?:상품|주문|내역|요|이요|로|으로|는|은|할게|볼게|해|주세|부탁|이에|예|드려|선택|조회|확인|취소|반품|교환){0,6}"
+    + _Y
+)
+_LABEL_DAY = re.compile(
+    r"(?:(?P<y>20\d\d)년\s?)?(?P<m>\d{1,2})월\s?(?P<d>\d{1,2})일|(?<!\d)(?P<y2>20\d\d)[./\-](?P<m2>\d{1,2})[./\-](?P<d2>\d{1,2})|(?<!\d)(?P<y3>20\d\d)(?P<m3>\d{2})(?P<d3>\d{2})-\d{7}"
+)
 _NAME_TAIL = re.compile(
     r"(?:(?:이요|요|용|염|여|이에요|예요|에요|입니다|인데요?|이용|임)|(?:으로|로|은|는|을|를|이|가|도|만|거|꺼|것|걸|건)|(?:할게|할래|볼게|볼래|보여줘|보여주세|해줘|해주세|주세|부탁해|부탁드려|부탁드립니다|선택|조회|확인|취소|반품|교환|환불|산거|주문한거|시킨거|주문|그거|말이에|같아|맞아|좀|산|시킨)){1,5}$"
 )
 _NAME_LEAD = re.compile(r"^(?:네|넵|아|음|그|저|그럼|제일|어제산|산)(?=[가-힣]{3})")
-_NOT_NAMING = re.compile(r"^배송(?:조회|비|지|추적)|^송장|품절|재고|재입고|입고|알림|인가요|없는거|왜|언제|어떻|얼마|안와|안오|있나|있어|되나|돼|될까|몇|뭐|며칠|까요|나요")
+_NOT_NAMING = re.compile(
+    r"^배송(?:조회|비|지|추적)|^송장|품절|재고|재입고|입고|알림|인가요|없는거|왜|언제|어떻|얼마|안와|안오|있나|있어|되나|돼|될까|몇|뭐|며칠|까요|나요"
+)
 _MARK = re.compile(r"[^0-9a-z가-힣]")
 
 
@@ -258,7 +269,11 @@ def _naming(asked: str, options: Sequence[Option]) -> Picked | Ambiguous | None:
     ids = tuple(option.id for option in options if any(asked in key for key in _keys(option)))
     if not ids:
         # A short option name inside the answer: '린넨 셔츠 화이트로 할게요' for '린넨 셔츠'.
-        ids = tuple(option.id for option in options if any(len(key) >= 2 and asked.startswith(key) and len(asked) <= len(key) + 6 for key in _keys(option)))
+        ids = tuple(
+            option.id
+            for option in options
+            if any(len(key) >= 2 and asked.startswith(key) and len(asked) <= len(key) + 6 for key in _keys(option))
+        )
     if len(ids) == 1:
         return Picked(ids)
     exact = tuple(option.id for option in options if asked in _keys(option))
@@ -274,7 +289,8 @@ def _by_option_words(said: str, options: Sequence[Option]) -> Picked | Ambiguous
     ids = tuple(
         option.id
         for option in options
-        if set(words) <= {option_key(word) for name in (option.label, *option.names) for word, _ in find_options(name, eager=False)}
+        if set(words)
+        <= {option_key(word) for name in (option.label, *option.names) for word, _ in find_options(name, eager=False)}
     )
     if not ids:
         return None
@@ -289,7 +305,11 @@ def _almost(asked: str, options: Sequence[Option]) -> Picked | Ambiguous | None:
     scores: list[tuple[float, str]] = []
     for option in options:
         best = max(
-            (fuzz.partial_ratio(key, sound_key(name), score_cutoff=80.0) for name in _keys(option) if len(name) >= len(asked)),
+            (
+                fuzz.partial_ratio(key, sound_key(name), score_cutoff=80.0)
+                for name in _keys(option)
+                if len(name) >= len(asked)
+            ),
             default=0.0,
         )
         if best:
@@ -301,8 +321,12 @@ def _almost(asked: str, options: Sequence[Option]) -> Picked | Ambiguous | None:
     return Picked((top[0],)) if len(top) == 1 else Ambiguous(tuple(sorted(top)))
 
 
-_ALL = re.compile(rf"(?:네|넵|음|아|그냥){{0,6}}(?:전부|전부다|다|모두|전체|싹다|둘다|셋다|모조리|몽땅|all|allofthem|everything|both|전부요|모두다|전체다)(?:로|를|을|다|요|할게|취소|반품|교환|환불|부탁|선택|해|주세|드려|드립니다|해줘|신청|해주세){{0,6}}{_Y}")
-_EXCEPT = re.compile(r"(?P<what>.+?)(?:만|은|는|을|를)?(?:빼고|빼구|제외하고|제외|말고|뺴고|without|except)(?P<rest>.*)")
+_ALL = re.compile(
+    rf"(?:네|넵|음|아|그냥){{0,6}}(?:전부|전부다|다|모두|전체|싹다|둘다|셋다|모조리|몽땅|all|allofthem|everything|both|전부요|모두다|전체다)(?:로|를|을|다|요|할게|취소|반품|교환|환불|부탁|선택|해|주세|드려|드립니다|해줘|신청|해주세){{0,6}}{_Y}"
+)
+_EXCEPT = re.compile(
+    r"(?P<what>.+?)(?:만|은|는|을|를)?(?:빼고|빼구|제외하고|제외|말고|뺴고|without|except)(?P<rest>.*)"
+)
 _JOIN = re.compile(r"\s*(?:[,/&+·]|\b(?:그리고|및|and)\b|(?<=\S)(?:하고|이랑|랑|와|과)(?=\s))\s*")
 _STRONG_JOIN = re.compile(r"[,/&+·]|그리고|하고\s|이?랑\s|[와과]\s|\band\b")
 _RANGE = re.compile(r"(\d{1,2})번?\s?(?:~|-|부터|에서)\s?(\d{1,2})번?(?:까지)?")

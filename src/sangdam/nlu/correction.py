@@ -28,23 +28,31 @@ class Correction:
 
 
 _INSTEAD = re.compile(r"\s?(?:으로|로|거|꺼|것)?\s?(?:말고요?|말구요?|대신에?)[\s,.]*")
-_IS_NOT = re.compile(r"(?:이|가|은|는|거|번)?\s?(?:아니라|아니고요?|아니구요?|아니에요|아니예요|아닙니다|아닌데요?)[\s,.]*")
+_IS_NOT = re.compile(
+    r"(?:이|가|은|는|거|번)?\s?(?:아니라|아니고요?|아니구요?|아니에요|아니예요|아닙니다|아닌데요?)[\s,.]*"
+)
 _OPENING = re.compile(
     r"(?:(?:아\s?)?아니(?:요|다|야|에요|예요)?|아뇨|아\s?참|아\s?맞다|앗|아차)[\s,.~!]+(?:(?:그게|그건|그거|이게|그|그렇게)\s?(?:아니라|말고|아니고)\s?)?|(?:그게|그건|그거|이게)\s?(?:아니라|아니고|말고)[\s,]*"
 )
 _WRONG = re.compile(
     r"잘못\s?(?:골랐|선택|눌렀|눌러|적었|적어|입력|말했|말씀|알려|썼|쳤|보냈|찍었|클릭|봤|했)|(?:번호|주소|이름|주문|상품|그거|이거|동|호|층)(?:가|이|를|은|는)?\s?(?:틀렸|틀려|틀린|잘못됐|잘못\s?됐)|오타|실수(?:로|했|예|에|요)"
 )
-_AGAIN = re.compile(r"다시\s?(?:입력|고를|고르|선택|적을|적어|쓸게|정할|알려\s?드릴|말씀드릴|할게|할래|해\s?볼|볼게|바꿀|바꿔|골라)")
+_AGAIN = re.compile(
+    r"다시\s?(?:입력|고를|고르|선택|적을|적어|쓸게|정할|알려\s?드릴|말씀드릴|할게|할래|해\s?볼|볼게|바꿀|바꿔|골라)"
+)
 _FIX = re.compile(r"정정|수정(?:할|해|요|하|부탁|이)|고칠|고쳐\s?주|바꿀게|바꿀래|변경할게")
 _LAST_WORDS = re.compile(r"(\S+(?:\s\S+){0,3})\s*$")
 _CLAUSE = re.compile(r"[.,!?]\s|\s(?:그리고|근데)\s|(?:^|\s)(?:아니요?|아|네|음)\s")
 _ENDING = re.compile(
     r"(?:\s?(?:으로요?|로요?|을|를|이요|요|이에요|예요|입니다|이고요|인데요?|이었어요|였어요|거든요))?(?:\s?(?:다시)?\s?(?:바꿔|변경|수정|해|보내|부탁|할게|할래|고쳐|정정|주세|맞|인\s?것|같아|배송)[가-힣\s]{0,14})?[\s.!~]*$"
 )
-_NOT_VALUE = re.compile(r"^(?:더\s?없|감사|고마|고맙|죄송|미안|네|왜|언제|어떻게|어디|뭐|상담|취소|됐|괜찮|싫|필요|그만|없|안\s|못|하지|그냥\s?(?:됐|안))")
+_NOT_VALUE = re.compile(
+    r"^(?:더\s?없|감사|고마|고맙|죄송|미안|네|왜|언제|어떻게|어디|뭐|상담|취소|됐|괜찮|싫|필요|그만|없|안\s|못|하지|그냥\s?(?:됐|안))"
+)
 _NOT_INSTEAD = re.compile(r"(?:그거|그것|이거|그)\s?")
-_MACHINE = re.compile(r"(?:기계음?|로봇|봇|ai|에이아이|인공지능|자동\s?응답|채팅|하지|같은\s?[말답]|아님)\s?(?:는|은)?\s?$", re.IGNORECASE)
+_MACHINE = re.compile(
+    r"(?:기계음?|로봇|봇|ai|에이아이|인공지능|자동\s?응답|채팅|하지|같은\s?[말답]|아님)\s?(?:는|은)?\s?$", re.IGNORECASE
+)
 _FOR_SOMEONE = re.compile(r"(?:(?:^|\s)(?:나|저|내|제|좀)|[가-힣][이가]|감|문)\s?$")
 _NO_DENIAL = re.compile(r"(?:것도|거|게|건|다름이?|아무것도|별거|뿐만?|만)\s?$")
 _RESTOCKED = re.compile(r"다시\s?(?:들어|나오|입고|말|보내|한\s?번|연락|전화|확인|배송)")
@@ -78,7 +86,11 @@ def read_correction(normal: Normal) -> Correction | None:
         return Correction("wrong", new=_value(text, m.end(), skip=True))
     if (m := _AGAIN.search(text)) and not _RESTOCKED.match(text, m.start()):
         return Correction("again")
-    if (m := _FIX.search(text)) and not normal.asks and re.match(r"(?:아|아니|앗|잠깐|저|정정|수정|다시|방금|음|네)", text):
+    if (
+        (m := _FIX.search(text))
+        and not normal.asks
+        and re.match(r"(?:아|아니|앗|잠깐|저|정정|수정|다시|방금|음|네)", text)
+    ):
         return Correction("fix", new=_value(text, m.end(), skip=True))
     return None
 

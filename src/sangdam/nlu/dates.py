@@ -57,7 +57,9 @@ def find_periods(text: str, *, today: date, direction: Direction = "past") -> tu
     return tuple(_merged(text, found))
 
 
-_HINT = re.compile(r"\d|[오어그작올엊보닷엿]|[일주달월년]|전|내일|모레|글피|하루|이틀|사흘|나흘|열흘|금[일주]|최근|당일")
+_HINT = re.compile(
+    r"\d|[오어그작올엊보닷엿]|[일주달월년]|전|내일|모레|글피|하루|이틀|사흘|나흘|열흘|금[일주]|최근|당일"
+)
 _WEEKDAYS = "월화수목금토일"
 _WORD_DAYS = {
     "하루": 1, "이틀": 2, "사흘": 3, "나흘": 4, "닷새": 5, "엿새": 6, "이레": 7, "여드레": 8, "아흐레": 9, "열흘": 10,

@@ -90,6 +90,8 @@ _CLAIMS: Final = frozenset(
 ACT_AT: Final = 0.75
 ACT_MARGIN: Final = 0.20
 ASK_AT: Final = 0.45
+OUT_AT: Final = 0.45
+"""From here on a text counts as being about something else, whatever its words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,12 @@ class _Rule:
     mood: Mood
 
 
+_NOT_ONES_PARCEL: Final = (
+    "(?!.*(?:반품|교환|환불|취소|회수|수거|재입고|입고|보통|평균|대략|돈|돌려|사람주문|고객주문|손님주문|얼마나걸|며칠걸|몇일걸|어떻게|어케|방법|어디서(?:해|하|할|확인|보|봐|조회)"
+    "|안(?:돼|되|뜨|나와|보)|안에서|못하|다른(?:쇼핑몰|사이트|데)|쿠팡|네이버|지마켓|11번가|매장|가게|본사|화장실))"
+)
+"""What makes the words of a parcel mean something else: a claim, a rule, a page that does not work, another shop."""
+
 # Read on the text without spaces and marks. Only what single letters cannot tell: the object decides over the verb.
 _RULES: Final = (
     _Rule(
@@ -167,6 +175,34 @@ _RULES: Final = (
         "claim_withdrawn",
         re.compile("(?:반품|교환|환불)(?:신청|접수|요청)(?:한거|한것|한|건)?(?:을|를|은|좀)?(?:취소|철회)"),
         Intent.CLAIM_STATUS,
+        Mood.ASK_OWN,
+    ),
+    _Rule(
+        "where_is_it",
+        re.compile(
+            f"^{_NOT_ONES_PARCEL}.*(?:어디(?:쯤|즘|쯔음|까지|만큼)(?:에|을|를)?(?:왔|와|오|옵|온|가|갔|간|있|도착|배송|이에|이예|예요|에요|일까|인가|인지|지나)"
+            "|(?:택배|소포|물건|배송|주문한(?:거|것|건)?|시킨(?:거|것|건)?|산거|내꺼|제꺼)(?:이|가|은|는|도)?(?:지금|현재)?(?:어디(?:에|야|예|있|지|임|로|$)|(?:대체|도대체|아직)?왜?안(?:와|오|왔|옴))"
+            "|(?:택배|소포|물건|배송|주문한(?:거|것|건)?|시킨(?:거|것|건)?|산거)(?:이|가|은|는)?언제(?:쯤|즘)?(?:와|오|옵|올|도착|받))"
+        ),
+        Intent.SHIPPING_INQUIRY,
+        Mood.ASK_OWN,
+    ),
+    _Rule(
+        "tracking_named",
+        re.compile(
+            f"^{_NOT_ONES_PARCEL}.*(?:배송|택배|송장|운송장)(?:조회|추적|현황|상태|위치)(?:를|을|는|은|좀|도)?(?:한번|빨리|바로)?"
+            "(?:해|하|할|알려|보여|볼|봐|확인|부탁|궁금|요|여|욤|염|용|점|좀|되나|될까|[?]|$)"
+        ),
+        Intent.SHIPPING_INQUIRY,
+        Mood.ASK_OWN,
+    ),
+    _Rule(
+        "order_named",
+        re.compile(
+            f"^{_NOT_ONES_PARCEL}.*(?:주문|구매)(?:내역|조회|상태|내용|정보|목록|확인|현황)(?:를|을|는|은|좀|도)?(?:한번|빨리|바로)?"
+            "(?:해|할|알려|보여|볼|봐|확인|부탁|궁금|요|여|욤|염|용|점|좀|$)"
+        ),
+        Intent.ORDER_LOOKUP,
         Mood.ASK_OWN,
     ),
 )
@@ -220,6 +256,8 @@ class IntentModel:
         moods = _softmax(logits[len(INTENTS) :] / self.temperatures[1])
         source = "model"
         rule = _rule_for(text)
+        if rule is not None and rule.mood is Mood.ASK_OWN and intents[INTENTS.index(Intent.OUT_OF_SCOPE)] >= OUT_AT:
+            rule = None  # the words of a parcel, but not of one from here
         if rule is not None:
             intents = intents * (1 - _RULE_PROBABILITY)
             intents[INTENTS.index(rule.intent)] += _RULE_PROBABILITY

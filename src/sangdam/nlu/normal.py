@@ -73,9 +73,7 @@ _REPEAT = re.compile(r"([가-힣ㄱ-ㅣ])\1{2,}")
 _SPACES = re.compile(r"\s+")
 
 _DIGIT_OF = dict(zip("영공일이삼사오육륙칠팔구", "001234566789", strict=True))
-_SPOKEN = re.compile(
-    r"[영공일이삼사오육륙칠팔구](?:(?:\s?(?:다시|대시|에|-)\s?|\s)?[영공일이삼사오육륙칠팔구])+"
-)
+_SPOKEN = re.compile(r"[영공일이삼사오육륙칠팔구](?:(?:\s?(?:다시|대시|에|-)\s?|\s)?[영공일이삼사오육륙칠팔구])+")
 _SPOKEN_HINT = re.compile(r"[영공일이삼사오육륙칠팔구]\s?[영공일이삼사오육륙칠팔구]")
 _SPOKEN_PHONE = ("010", "011", "016", "017", "018", "019")
 _AFTER_SPOKEN = re.compile(
