@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -197,6 +197,27 @@ class Shopfront:
         cookie = answer.headers["set-cookie"].partition(";")[0]
         self.http.cookies.clear()
         return {"cookie": cookie, "x-csrf-token": answer.json()["csrf_token"]}
+
+
+@asynccontextmanager
+async def replica(shop: Shopfront) -> AsyncIterator[Shopfront]:
+    """A second process' doors on the same database: nothing is shared but that."""
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    around = Surroundings(clock=shop.clock)
+    async with opened(shop.product.settings, shop.addresses.app, around=around, pool=4) as product:
+        site = product.web()
+        assert isinstance(site, Site)
+        server = _Server(server_config(site, host="127.0.0.1", port=0))
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        await until(lambda: server.started)
+        base = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        try:
+            yield replace(shop, product=product, site=site, server=server, serving=serving, base=base)
+        finally:
+            server.should_exit = True
+            async with asyncio.timeout(PATIENCE):
+                await serving
 
 
 class _Server(uvicorn.Server):

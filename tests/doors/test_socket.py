@@ -21,7 +21,7 @@ from sangdam.core.ids import OrgId, SessionId, new_uuid
 from sangdam.db.testing import Addresses, connected
 from sangdam.web.tickets import Tickets
 from tests.conversations.talk import an_agent
-from tests.doors.shopfront import PATIENCE, SHOP, Shopfront, an_org, open_shop, until
+from tests.doors.shopfront import PATIENCE, SHOP, Shopfront, an_org, open_shop, replica, until
 
 
 async def said(shop: Shopfront, session: Session, client_id: str, text: str) -> int:
@@ -79,6 +79,18 @@ async def test_two_sockets_of_a_conversation_get_the_same_frames(shop: Shopfront
         await two.until_seq(6)
         assert one.transcript == two.transcript
         assert [seq for seq, _ in one.transcript] == [1, 2, 3, 4, 5, 6]
+
+
+async def test_any_process_shows_what_another_one_stored(shop: Shopfront) -> None:
+    session = await shop.session()
+    async with replica(shop) as other, shop.joined(session) as here, other.joined(session) as there:
+        await there.until_seq(1)
+        assert (await here.say("c-00000001", "여기서"))["seq"] == 2
+        assert (await there.say("c-00000002", "저기서"))["seq"] == 3
+        assert (await here.say("c-00000002", "다시"))["duplicate"] is True
+        await here.until_seq(3)
+        await there.until_seq(3)
+        assert here.transcript == there.transcript
 
 
 async def test_a_slow_turn_is_announced_and_nothing_is_promised(shop: Shopfront) -> None:

@@ -14,6 +14,21 @@ from sangdam.web.widgets import Widget, Widgets
 
 _PAGE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {}}}}
 
+_NOTICE_POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_STYLE = Asset.of(
+    b"""
+:root { color-scheme: light dark; font: 17px/1.7 system-ui, "Apple SD Gothic Neo", "Malgun Gothic", "Noto Sans KR", sans-serif; }
+body { margin: 0; word-break: keep-all; overflow-wrap: anywhere; }
+main { max-width: 40rem; margin: 0 auto; padding: 3rem 1.25rem 5rem; }
+h1 { font-size: 1.6rem; line-height: 1.3; margin: 0 0 1rem; }
+h2 { font-size: 1.1rem; margin: 2.25rem 0 .5rem; }
+p, ul { margin: .5rem 0; }
+ul { padding-left: 1.2rem; }
+li { margin: .25rem 0; }
+""",
+    ".css",
+)
+
 
 def page_routes(parts: Parts, widgets: Widgets, assets: Assets) -> APIRouter:
     router = APIRouter(tags=["pages"], default_response_class=Response)
@@ -62,9 +77,13 @@ def page_routes(parts: Parts, widgets: Widgets, assets: Assets) -> APIRouter:
             request, headers={"content-security-policy": policy, "cache-control": "no-cache"}
         )
 
+    @router.get("/privacy.css", include_in_schema=False)
+    async def style(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+        return _STYLE.answer(request)
+
     @router.get("/privacy", responses={**_PAGE, **answers()})
     async def notice(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
-        return privacy.answer(request)
+        return privacy.answer(request, headers={"content-security-policy": _NOTICE_POLICY})
 
     if parts.demo is not None:
         key = parts.demo.widget_key
@@ -107,6 +126,7 @@ def privacy_page(days: int) -> Asset:
 <meta name="color-scheme" content="light dark">
 <meta name="robots" content="noindex">
 <title>상담 개인정보 안내</title>
+<link rel="stylesheet" href="/privacy.css">
 </head>
 <body>
 <main>
