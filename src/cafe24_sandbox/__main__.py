@@ -44,8 +44,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         uvicorn.Config(sandbox.app, host=given.host, port=given.port, log_level="warning", access_log=False)
     )
     print(f"http://{given.host}:{given.port}/_control", flush=True)  # noqa: T201
-    server.run()
-    return 0 if server.started else 1
+    try:
+        server.run()
+    except SystemExit:
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    return 0
 
 
 if __name__ == "__main__":

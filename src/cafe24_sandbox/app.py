@@ -72,8 +72,9 @@ class Sandbox:
     def mall(self, mall: str | None = None) -> Mall:
         return self.world.mall(mall or self.config.malls[0])
 
-    def state(self, mall: str | None = None, order_id: str | None = None) -> Obj:
-        return control.state(self.world, self.mall(mall), order_id)
+    def state(self, mall: str | None = None, *, order_id: str | None = None, only: list[str] | None = None) -> Obj:
+        """The present records as `GET /_control/state` tells them."""
+        return control.state(self.world, self.mall(mall), order_id, only)
 
     def move_order(self, order_id: str, step: str, mall: str | None = None, **fields: object) -> Obj:
         """`advance`, `ship`, `deliver` or `status`, as the control call of that name does; the order as it is then."""

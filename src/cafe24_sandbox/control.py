@@ -31,32 +31,40 @@ def shown_order(mall: Mall, order: Order) -> Obj:
     }
 
 
-def state(world: World, mall: Mall, order_id: str | None) -> Obj:
-    """All present records of a mall; with an order id only that order beside the rest being left out."""
+PARTS: dict[str, Callable[[World, Mall], object]] = {
+    "orders": lambda _, m: [
+        shown_order(m, o) for o in sorted(m.orders.values(), key=lambda o: (o.at, o.id), reverse=True)
+    ],
+    "customers": lambda _, m: [render.customer_privacy(c) for c in m.customers.values()],
+    "products": lambda _, m: [
+        render.product(m, p, "", frozenset({"variants", "inventories"}), detail=True) for p in m.products.values()
+    ],
+    "articles": lambda _, m: [render.article(a) for posts in m.articles.values() for a in posts.values()],
+    "comments": lambda _, m: [render.comment(c) for c in m.comments.values()],
+    "boards": lambda _, m: [render.board(b) for b in m.boards.values()],
+    "carriers": lambda _, m: [render.carrier(c) for c in m.carriers.values()],
+    "suppliers": lambda _, m: [render.supplier(s, None, True) for s in m.suppliers.values()],
+    "urgentinquiry": lambda _, m: [render.urgent(u) for u in m.urgents.values()],
+    "customer_memos": lambda _, m: [
+        {"memo_no": c.no, "member_id": c.member_id, "author_id": c.author, "memo": c.memo}
+        for c in m.customer_memos.values()
+    ],
+    "sms": lambda w, _: [m.shown() for m in reversed(w.phones.messages)],
+    "webhook_log": lambda _, m: m.webhook_log,
+    "settings": lambda _, m: {"installed": m.installed, "address_open_in": sorted(m.settings.address_open_in)},
+}
+
+
+def state(world: World, mall: Mall, order_id: str | None = None, only: list[str] | None = None) -> Obj:
+    """All present records of a mall, or the named parts of them; with an order id that order alone."""
     if order_id is not None:
         return {"mall_id": mall.id, "orders": [shown_order(mall, order_of(mall, order_id))]}
-    newest_first = sorted(mall.orders.values(), key=lambda o: (o.at, o.id), reverse=True)
-    return {
+    known: Obj = {
         "mall_id": mall.id,
         "start_day": world.start_day.isoformat(),
         "now": world.clock.now().isoformat(),
-        "orders": [shown_order(mall, o) for o in newest_first],
-        "customers": [render.customer_privacy(c) for c in mall.customers.values()],
-        "products": [
-            render.product(mall, p, "", frozenset({"variants", "inventories"}), detail=True)
-            for p in mall.products.values()
-        ],
-        "articles": [render.article(a) for posts in mall.articles.values() for a in posts.values()],
-        "comments": [render.comment(c) for c in mall.comments.values()],
-        "boards": [render.board(b) for b in mall.boards.values()],
-        "carriers": [render.carrier(c) for c in mall.carriers.values()],
-        "suppliers": [render.supplier(s, None, True) for s in mall.suppliers.values()],
-        "urgentinquiry": [render.urgent(u) for u in mall.urgents.values()],
-        "claims": [render.claim(mall, mall.orders[c.order_id], c) for c in mall.claims.values()],
-        "sms": [m.shown() for m in reversed(world.phones.messages)],
-        "webhook_log": mall.webhook_log,
-        "settings": {"installed": mall.installed, "address_open_in": sorted(mall.settings.address_open_in)},
     }
+    return known | {name: shown(world, mall) for name, shown in PARTS.items() if only is None or name in only}
 
 
 def order_of(mall: Mall, order_id: str) -> Order:
@@ -177,7 +185,8 @@ def mall_of(world: World, request: Request, row: Fields | None = None) -> Mall:
 
 
 def get_state(world: World, request: Request, row: Fields) -> Obj:
-    return state(world, mall_of(world, request), request.query.get("order_id"))
+    """`?order_id=` for one order, `?only=orders,customers` for some parts; everything is over ten megabytes."""
+    return state(world, mall_of(world, request), request.query.get("order_id"), Fields(request.query).texts("only"))
 
 
 def get_orders(world: World, request: Request, row: Fields) -> Obj:

@@ -220,12 +220,15 @@ PARTS: dict[str, dict[str, Part]] = {
         "no_tracking_link": (9, 40, "card", "cafe24", (Line(125, "240", "N30"),)),
         "no_shipments": (8, 15, "card", "cafe24", (Line(103, "블루/M", "N30"),)),
         "waiting_handover": (10, 30, "card", "cafe24", (Line(114, "브라운/S", "N21"),)),
+    },
+    "윤태오": {
         "naverpay": (14, 44, "card", "NCHECKOUT", (Line(118, "베이지/M", "N20"),)),
         "kakao": (15, 55, "card", "kakao", (Line(122, "민트/L", "N30"),)),
         "market": (16, 6, "card", "coupang", (Line(126, "카키/240", "N40"),)),
         "paid_with_naverpay": (17, 17, "naverpay", "mobile", (Line(144, "핑크/S", "N10"),)),
     },
 }
+FREQUENT = "정예린"
 PART_CARRIERS = {"unknown_carrier": UNKNOWN_CARRIER, "no_tracking_link": SELF_DELIVERY}
 
 
@@ -233,12 +236,13 @@ def put_cast_orders(mall: Mall, cast: Cast, start_day: date) -> None:
     places = all_places()
     for shopper in cast.shoppers.values():
         member = mall.customers.get(shopper.member_id)
-        guest = Person(shopper.name, shopper.phone, "", "guest@example.com", address_of(places[41], "1502호"))
+        email = f"guest{shopper.phone[-4:]}@example.com"
+        guest = Person(shopper.name, shopper.phone, "", email, address_of(places[41], "1502호"))
         person = person_of(member) if member is not None else guest
         for part, order_id in shopper.orders.items():
             day = date(int(order_id[:4]), int(order_id[4:6]), int(order_id[6:8]))
             hour, minute, payment, place, lines = (
-                PARTS[shopper.name][part] if shopper.name in PARTS else frequent(start_day, day)
+                frequent(start_day, day) if shopper.name == FREQUENT else PARTS[shopper.name][part]
             )
             home = (person.name, person.phone, person.address, MESSAGES[0])
             elsewhere = (home[0], home[1], person.address, MESSAGES[0])
