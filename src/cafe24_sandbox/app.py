@@ -9,6 +9,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from cafe24_sandbox import control, juso, oauth, pages
@@ -148,6 +149,10 @@ class Sandbox:
         return None
 
     def _steer(self, request: Request) -> Answer:
+        origin = request.headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+            # A page of another site in the same browser must not steer a sandbox that asks for no password.
+            return as_json(Refused(403, "Controls are for this origin only.").envelope(), 403)
         try:
             body: object = json.loads(request.body) if request.body else {}
             return as_json(control.steer(self.world, request, body), headers=(("cache-control", "no-store"),))

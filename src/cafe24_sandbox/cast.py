@@ -39,6 +39,7 @@ PARTS: tuple[tuple[str, str, str, tuple[tuple[str, int, int], ...]], ...] = (
             ("awaiting_payment", 0, 11),
             ("in_transit", 1, 12),
             ("preparing_shirt", 1, 20),
+            ("in_transit_early", 1, 9),
             ("preparing", 2, 13),
             ("held", 3, 14),
             ("partial", 4, 15),

@@ -183,6 +183,7 @@ PARTS: dict[str, dict[str, Part]] = {
     "김하늘": {
         "awaiting_payment": (0, 3, "bank", "mobile", (Line(104, "블랙/L", "N00", 2),)),
         "in_transit": (10, 12, "card", "mobile", (Line(101, "화이트/M", "N30"),)),
+        "in_transit_early": (8, 21, "card", "mobile", (Line(103, "블루/M", "N30"),)),
         "preparing_shirt": (19, 40, "card", "mobile", (Line(147, "스카이블루/M", "N10"),)),
         "preparing": (14, 5, "card", "cafe24", (Line(109, "중청/M", "N10"), Line(127, "아이보리", "N20"))),
         "held": (11, 30, "card", "cafe24", (Line(119, "카키/M", "N22"),)),
@@ -229,7 +230,7 @@ PARTS: dict[str, dict[str, Part]] = {
     },
 }
 FREQUENT = "정예린"
-PART_CARRIERS = {"unknown_carrier": UNKNOWN_CARRIER, "no_tracking_link": SELF_DELIVERY}
+PART_CARRIERS = {"unknown_carrier": UNKNOWN_CARRIER, "no_tracking_link": SELF_DELIVERY, "in_transit_early": HANJIN}
 
 
 def put_cast_orders(mall: Mall, cast: Cast, start_day: date) -> None:

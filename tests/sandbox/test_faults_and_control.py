@@ -224,6 +224,14 @@ async def test_the_control_page_runs_no_script_of_its_own(box: Box) -> None:
     assert (await box.client.post("/_control/clock", content=b"{")).status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("origin", "status"), [(None, 200), ("http://sandbox.test", 200), ("https://evil.example.com", 403), ("null", 403)]
+)
+async def test_a_page_of_another_origin_may_not_steer(box: Box, origin: str | None, status: int) -> None:
+    answer = await box.client.post("/_control/clock", json={}, headers={"Origin": origin} if origin else {})
+    assert answer.status_code == status
+
+
 def test_a_caller_in_the_same_process_needs_no_http() -> None:
     sandbox = Sandbox(SandboxConfig(start_day=DAY, clock=Clock()))
     pair = sandbox.issue_tokens("sandboxmall")
