@@ -36,7 +36,7 @@ def buyer_is(buyer: Buyer | None, name: str, phone: Phone) -> bool:
         [number.digits for number in (buyer.cellphone, buyer.phone) if number is not None] if buyer is not None else []
     )
     right_phone = False
-    for number in (*numbers, "", "")[:2]:
+    for number in (*numbers, "-", "-")[:2]:
         right_phone |= hmac.compare_digest(number.encode(), phone.digits.encode())
     return bool(buyer is not None and known_name and right_name and right_phone)
 
