@@ -134,6 +134,8 @@ class Sandbox:
         path = request.path
         if path == "/":
             return Answer(302, b"", headers=(("location", "/_control"),))
+        if path == "/favicon.ico":
+            return Answer(204, b"")
         if path in {"/_control", "/_control/"} and request.method == "GET":
             return as_html(pages.control_page(self.world.malls))
         if path.startswith("/_static/"):

@@ -54,19 +54,23 @@ async function drawOrders() {
     "orders",
     orders.map((order) => {
       const line = document.createElement("tr");
-      const step = (name, text) =>
+      const step = (name, text, done) =>
         button(text, () =>
           attempt(async () => {
             await call("POST", `orders/${order.order_id}/${name}`, {});
             await drawOrders();
-          }, `${order.order_id} ${text} 했어요.`),
+          }, `${order.order_id} ${done}`),
         );
       line.append(
         cell(order.order_id),
         cell(`${order.buyer} ${order.phone}`),
         cell(order.items.map((i) => `${i.name} ${i.option}`.trim()).join(", ")),
         cell(order.items.map((i) => i.status_text).join(", ")),
-        cell([step("advance", "다음 단계"), step("ship", "발송"), step("deliver", "배송 완료")]),
+        cell([
+          step("advance", "다음 단계", "주문을 다음 단계로 옮겼어요."),
+          step("ship", "발송", "주문을 발송했어요."),
+          step("deliver", "배송 완료", "주문이 도착했어요."),
+        ]),
       );
       return line;
     }),
@@ -102,7 +106,7 @@ async function drawFaults() {
     faults.map((fault) => {
       const line = document.createElement("tr");
       line.append(
-        cell(fault.kind),
+        cell(document.querySelector(`select[name=kind] option[value="${fault.kind}"]`)?.textContent ?? fault.kind),
         cell(`${fault.match.method ?? "모두"} ${fault.match.path}`),
         cell(fault.count === null ? "계속" : `${fault.count}번 남음`),
         cell(`${fault.hits}번 일어남`),

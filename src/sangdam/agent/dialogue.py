@@ -298,6 +298,8 @@ def start(state: State, intent: str, seq: int, draft: Draft, around: Surrounding
         if started_now and kind.group in ("order", "question", "person") and running.group != "end":
             return on_agenda(state, intent, seq, draft)
         if running.group == kind.group or running.group == "end" or kind.group in ("person", "end"):
+            if running.group == kind.group == "order":
+                draft.say("switched", label=kind.label)
             state = replace(state, run=None, expected=None)
         elif len(state.stack) < MAX_STACK:
             draft.event("FLOW_INTERRUPTED", flow=running.name)

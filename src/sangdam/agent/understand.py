@@ -95,6 +95,8 @@ _OPENERS = re.compile(
     r"^(?:(?:아|어|음|저기|그게|아니|아니요|아뇨|아니다|그럼|그러면|근데|그리고|혹시|저|네|예)[\s,.~!]+)+"
 )
 """Words a sentence begins with before it says anything."""
+_WORDS = re.compile(r"[가-힣]{2,}")
+"""Something that is at least written in words."""
 _ASKS_WHO = re.compile(
     r"로봇|봇이|봇인|챗봇|ai(?:예요|에요|인가|야|입니까|세요|맞)|기계(?:예요|에요|인가|야)|사람(?:이에요|인가요|이세요|이야|맞|입니까)|누구(?:세요|야|예요|신가)|너뭐|뭐하는",
     re.IGNORECASE,
@@ -185,7 +187,12 @@ class Understanding:
         for reading in readings[:5]:
             commands.extend(self._wish(reading, normal, text, values, state, question))
         settled = (SetSlot, SetLanguage, SmallTalk, OutOfScope)
-        if named and question is None and state.run is None and all(isinstance(command, settled) for command in commands):
+        if (
+            named
+            and question is None
+            and state.run is None
+            and all(isinstance(command, settled) for command in commands)
+        ):
             kept = [command for command in commands if isinstance(command, SetSlot | SetLanguage)]
             return Reading((*kept, StartFlow("order_lookup", "ask_own")), "rules", 1.0, candidates)
         if not named and all(isinstance(command, SetSlot | SetLanguage) for command in commands):
@@ -268,6 +275,8 @@ def talk(intent: Intent, reading: IntentReading, normal: Normal, question: Waiti
             return (End(),) if question is None else ()
         case Intent.ABUSE:
             return () if abuse_level(normal) else (Abuse(1),)
+        case Intent.OUT_OF_SCOPE if question is not None and not _WORDS.search(normal.text):
+            return ()
         case Intent.OUT_OF_SCOPE:
             return (OutOfScope(),) if reading.top.probability >= ACT_AT or question is None else ()
         case Intent.SMALLTALK:
@@ -441,6 +450,8 @@ def to_choice(normal: Normal, step: Choice, state: State, now: datetime) -> tupl
 
 
 def to_ask(normal: Normal, values: Sequence[Slot], step: Ask, state: State) -> tuple[Command, ...]:
+    if step.key == "otp_wait" and asides.wants_resend(normal):
+        return (SetSlot("resend", True),)
     if "otp" in step.accepts:
         code = next((value.value for value in values if value.name == "otp" and not value.superseded), None)
         if code is not None:

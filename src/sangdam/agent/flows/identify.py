@@ -118,8 +118,26 @@ def prove_by_code(phone: str, purpose: str) -> Flow[Identified | Given]:
                 yield from say("identify.code_sent", phone=live.destination_masked, ref=live.otp_ref)
             case Failed(code="OTP_RESEND_TOO_SOON", detail=detail):
                 yield from say("w.code_too_soon", seconds=int(detail.get("retry_after", 30)))
+                if live is None:  # the last code went out of another conversation: it is no use in this one
+                    waited = yield from ask(
+                        Ask(
+                            "otp_wait",
+                            "way",
+                            "identify.wait",
+                            ("resend", "way", "phone"),
+                            buttons=(RESEND, BY_ORDER, PERSON),
+                            prefill=False,
+                        )
+                    )
+                    match waited:
+                        case Given("resend", _):
+                            continue
+                        case Given("way", "order"):
+                            return OtherWay("order")
+                        case _:
+                            return waited
             case Failed(code="OTP_LOCKED"):
-                yield from say("w.lock")
+                yield from say("w.locked")
                 return OtherWay("order")
             case Failed(code="SOLAPI_ERROR" | "CONFIG_ERROR"):
                 yield from say("w.sms")
@@ -133,7 +151,7 @@ def prove_by_code(phone: str, purpose: str) -> Flow[Identified | Given]:
             case _:
                 yield from say("w.sms")
                 return OtherWay("order")
-        reference = live.otp_ref if live is not None else "earlier"
+        reference = live.otp_ref
         answer = yield from read_code(reference)
         match answer:
             case Given("resend", _):
@@ -159,8 +177,7 @@ def read_code(reference: str) -> Flow[Identified | Given]:
         )
         match given:
             case Given("otp", code):
-                arguments = {"code": code} if reference == "earlier" else {"code": code, "otp_ref": reference}
-                outcome = yield from use("verify_otp", **arguments)
+                outcome = yield from use("verify_otp", code=code, otp_ref=reference)
             case Given("way", "order") | Given("no_phone", _):
                 return OtherWay("order")
             case Given("order_id", order_id):
@@ -175,7 +192,7 @@ def read_code(reference: str) -> Flow[Identified | Given]:
             case Failed(code="OTP_INVALID", detail=detail):
                 yield from say("w.code_wrong", left=int(detail.get("left", 0)))
             case Failed(code="OTP_LOCKED"):
-                yield from say("w.lock")
+                yield from say("w.locked")
                 return OtherWay("order")
             case Failed(code="OTP_EXPIRED" | "OTP_ALREADY_USED" | "OTP_NOT_FOUND"):
                 again = yield from yes(

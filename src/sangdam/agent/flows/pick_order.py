@@ -23,12 +23,15 @@ from sangdam.agent.flows.identify import BY_PHONE, Identified, Left, OtherWay, P
 from sangdam.agent.flows.steps import PERSON, attempt, offer_person, way
 from sangdam.core.facts import ListOrdersOut, OrderSummary
 from sangdam.core.korean import korean_date
+from sangdam.core.shop import StatusClass
 from sangdam.tools.model import Assurance, Done, Failed
 
 PAGE = 5
 FETCH = 20
 TRIES = 4
 WIDE_DAYS = 365
+TRACKING = "배송 조회"
+"""The purpose whose list begins with what is on its way."""
 
 
 def owned_order(tool: str, purpose: str) -> Flow[Done | None]:
@@ -151,6 +154,8 @@ def from_list(purpose: str) -> Flow[str | None]:
                 continue
         else:
             fitting = list(listed.orders)
+        if purpose == TRACKING:
+            fitting.sort(key=lambda order: order.status_class is not StatusClass.IN_TRANSIT)
         filtered = period is not None or product is not None
         if not fitting and offset == 0:
             given = yield from ask(

@@ -1,14 +1,14 @@
 """Where the parcel is (dialogue.md §6.4). Every date, number and name comes from `track_shipment`."""
 
 from sangdam.agent.flow import Button, Flow, Say, YesNo, known, yes
-from sangdam.agent.flows.pick_order import owned_order
+from sangdam.agent.flows.pick_order import TRACKING, owned_order
 from sangdam.agent.flows.steps import END, OTHER_ORDER, PERSON, hand_over, offer_person, start
 from sangdam.core.facts import TrackShipmentOut
 
 
 def shipment_tracking() -> Flow[None]:
     problem: str | None = yield from known("delivery_problem")
-    outcome = yield from owned_order("track_shipment", "배송 조회")
+    outcome = yield from owned_order("track_shipment", TRACKING)
     if outcome is None:
         return
     track = TrackShipmentOut.model_validate(outcome.result)
