@@ -145,6 +145,11 @@ class Mall:
         pair = read_pair(json.dumps(answer), self.clock.now())
         await self.connections.connect(self.org, mall_id=self.mall_id, pair=pair, by=None, trace_id="t")
 
+    async def leave(self) -> None:
+        """The mall is free for the next organisation."""
+        async with self.database.org(self.org) as tx:
+            await tx.execute("update a_iam_auth_settings set providers = '{}'")
+
 
 def token_answer(name: str, expires_at: str, **more: Any) -> dict[str, Any]:
     """What the token endpoint answers; times are Korean wall-clock."""
@@ -197,6 +202,7 @@ async def a_mall(
             yield mall
         finally:
             await mall.tokens.drain()
+            await mall.leave()
 
 
 def the_cast() -> Cast:
