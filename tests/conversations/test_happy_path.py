@@ -15,8 +15,8 @@ async def test_a_parcel_is_found_by_phone_and_picked_from_the_list(talk: Talk) -
     assert "보내 드렸어요" in sent.text
     assert [notice.to for notice in talk.phone.sent] == [HANEUL]
     listed = await talk.say(CODE)
-    assert listed.cards == [OXFORD, SHIRT]
-    told = await talk.say("두번째거")
+    assert listed.cards == [SHIRT, OXFORD]
+    told = await talk.say("첫번째거")
     assert "린넨 셔츠" in told.text
     assert "CJ대한통운 690000000012" in told.text
     assert "11월 22일(일)에 출발했어요" in told.text

@@ -8,6 +8,7 @@ import base64
 import contextlib
 import fcntl
 import json
+import os
 import secrets
 import time
 import uuid
@@ -43,6 +44,8 @@ SECRETS = (
     "CRON_SECRET",
     "CAFE24_OAUTH_STATE_SECRET",
 )
+RATES = ("SANGDAM_CHAT_", "SANGDAM_JOINS_", "SANGDAM_TICKETS_")
+"""The only settings the demo takes from outside: load tests raise them."""
 TOKEN_LIFE = timedelta(days=365)
 
 
@@ -84,6 +87,7 @@ def environment(kept: Kept, *, home: Path, port: int, sandbox: SandboxConfig) ->
         "SOLAPI_FROM": "0200000001",
         "JUSO_API_KEY": sandbox.juso_key,
         "LOG_LEVEL": "warning",
+        **{name: value for name, value in os.environ.items() if name.startswith(RATES)},
     }
 
 
@@ -128,12 +132,12 @@ async def demo(*, home: str, port: int, real_bucket: bool) -> None:
         await catalogue(product, postgres.dsn("sangdam_owner"))
         with out.status("달빛샵을 준비하고 있어요"):
             await furnish(product, sandbox, kept, base_url=chosen.public_base_url)
-        await closing.enter_async_context(working(product))
+        rest = await closing.enter_async_context(working(product))
         site = product.web(demo_widget_key=kept.values["widget_key"])
         server = doors_on(site, host=HOST, port=port)
         telling = asyncio.create_task(tell(out, server, product, kept, folder, postgres, chosen, sandbox_url, started))
         closing.callback(telling.cancel)
-        await run_doors(server, site)
+        await run_doors(server, site, rest=rest)
         out.print("달빛샵 데모를 마쳤어요.")
 
 
