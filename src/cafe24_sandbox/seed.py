@@ -336,7 +336,7 @@ def put_stranger_order(
     )[ordinal // 13 % 4]  # fmt: skip
     unpaid = status in {"N00", "C47", "C48", "C49"}
     home = (person.name, person.phone, person.address, rng.choice(MESSAGES))
-    put_order(
+    order = put_order(
         mall,
         Draft(
             f"{day:%Y%m%d}-{mall.serial(f'order-{day:%Y%m%d}', 201):07d}",
@@ -351,6 +351,13 @@ def put_stranger_order(
             reason=rng.choice((("A", "단순 변심"), ("K", "상품 불량"), ("B", "배송 지연"), ("I", "기타 사유"))),
         ),
     )
+    if place in {"coupang", "shopn"}:
+        # A marketplace hides the shopper's own number.
+        for receiver in order.receivers:
+            receiver.virtual_phone = f"0504-0000-{ordinal:04d}"
+    if ordinal % 41 == 0:
+        item = order.items[0]
+        item.bundle, item.bundle_no, item.bundle_name = True, 900, f"{item.name} 세트"
 
 
 def stranger_status(age: int, hour: int, ordinal: int, rng: Random) -> str:

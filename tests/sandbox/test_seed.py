@@ -108,3 +108,7 @@ def test_the_odd_orders_are_there(mall: Mall) -> None:
     ]
     assert len([o for o in mall.orders.values() if len(o.shipments) > 1]) >= 5
     assert len([o for o in mall.orders.values() if o.member_id == ""]) >= 100
+    hidden = [o for o in mall.orders.values() if any(r.virtual_phone for r in o.receivers)]
+    assert hidden
+    assert {o.place_id for o in hidden} == {"coupang", "shopn"}
+    assert [i.bundle_name for o in mall.orders.values() for i in o.items if i.bundle]
