@@ -149,15 +149,27 @@ async def test_members_read_masks_and_a_long_poll_answers_when_something_is_said
 
 
 async def test_a_process_that_ends_answers_who_waits(shop: Shopfront) -> None:
+    """Polls at once; a request that is owed a turn only when the turns have had their time."""
     token = bearer(await shop.token("chat:send"))
+    session = await shop.session()
     asked = {"message": "주문 조회할게요", "client_id": "api-00000001"}
-    waiting = asyncio.create_task(shop.http.post("/api/runtime/chat", json=asked, headers=token))
-
-    await until(lambda: shop.product.live.watched == 1)
+    asking = asyncio.create_task(shop.http.post("/api/runtime/chat", json=asked, headers=token))
+    polling = asyncio.create_task(shop.http.get(f"/api/sessions/{session.id}/messages?after=1&wait=25", headers=token))
+    await until(lambda: shop.product.live.watched == 2)
     shop.site.drain()
-    answer = await asyncio.wait_for(waiting, 10)
+    assert (await asyncio.wait_for(polling, 10)).json()["items"] == []
+    assert not asking.done()
+    shop.site.settle()
+    answer = await asyncio.wait_for(asking, 10)
     assert answer.status_code == 202
     assert set(answer.json()) == {"session_id", "turn_id", "seq"}
+
+
+async def test_an_answer_that_comes_while_the_process_drains_is_given(working_shop: Shopfront) -> None:
+    token = bearer(await working_shop.token("chat:send"))
+    working_shop.site.drain()
+    asked = {"message": "주문 조회할게요", "client_id": "api-00000001"}
+    assert (await working_shop.http.post("/api/runtime/chat", json=asked, headers=token)).status_code == 200
 
 
 async def test_too_many_messages_in_one_conversation_are_refused_with_a_time(shop: Shopfront) -> None:

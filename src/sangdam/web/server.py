@@ -48,8 +48,12 @@ class Site(FastAPI):
         await super().__call__(scope, receive, send)
 
     def drain(self) -> None:
-        """On SIGTERM, before the server is told to stop: not ready any more, no new joins, waiting requests are answered."""
+        """On SIGTERM: not ready any more, no new joins; who polls is answered, who waits for a running turn may still get its answer."""
         self.hub.drain()
+        self.waits.end_polls()
+
+    def settle(self) -> None:
+        """After the turns have ended, before the server is told to stop: whoever still waits is answered."""
         self.waits.end()
 
     def openapi(self) -> dict[str, Any]:

@@ -15,24 +15,30 @@ LONGEST_SECONDS = 25.0
 class Waits:
     def __init__(self, live: Live) -> None:
         self._live = live
-        self._waiting: set[asyncio.Event] = set()
-        self._over = False
+        self._polls: set[asyncio.Event] = set()
+        self._answers: set[asyncio.Event] = set()
+        self._polls_over = False
+        self._answers_over = False
 
     async def until(
-        self, org: OrgId, session: SessionId, after: int, look: Callable[[], Awaitable[Found | None]], *, seconds: float
+        self, org: OrgId, session: SessionId, after: int, look: Callable[[], Awaitable[Found | None]], *, seconds: float, answer: bool = False
     ) -> Found | None:
-        """What `look` finds, asked at once and after every move; None when the time is over or the process ends."""
+        """What `look` finds, asked at once and after every move; None when the time is over or the process ends.
+
+        `answer`: a turn is owed to this request, so it may wait on while the process lets its turns end.
+        """
         woken = asyncio.Event()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + min(seconds, LONGEST_SECONDS)
         watch = self._live.watch(org, session, after, woken.set)
-        self._waiting.add(woken)
+        waiting = self._answers if answer else self._polls
+        waiting.add(woken)
         try:
             while True:
                 woken.clear()
                 found = await look()
                 left = deadline - loop.time()
-                if found is not None or left <= 0 or self._over:
+                if found is not None or left <= 0 or (self._answers_over if answer else self._polls_over):
                     return found
                 # Only the waiting is cut short: a read that is cancelled would cost a connection.
                 try:
@@ -41,11 +47,18 @@ class Waits:
                 except TimeoutError:
                     return await look()
         finally:
-            self._waiting.discard(woken)
+            waiting.discard(woken)
             watch.close()
 
+    def end_polls(self) -> None:
+        """Who only asks for news is answered with what there is."""
+        self._polls_over = True
+        for woken in self._polls:
+            woken.set()
+
     def end(self) -> None:
-        """Everybody who waits is answered with what there is."""
-        self._over = True
-        for woken in self._waiting:
+        """Everybody who waits is."""
+        self.end_polls()
+        self._answers_over = True
+        for woken in self._answers:
             woken.set()
