@@ -64,6 +64,8 @@ ALL_DOORS: frozenset[Door] = frozenset({"http", "ws", "mcp"})
 ORG_SECONDS = 5.0
 """How long an org's name and hours are believed before they are read again."""
 KEPT_DAYS = timedelta(days=1)
+DRAIN_SECONDS = 14.0
+"""What runs may end within this; a tool used in its last moment and the doors still end within the 25 s a process has."""
 JOB_BUDGETS = {"retention": timedelta(minutes=30), "reconcile": timedelta(seconds=50)}
 
 
@@ -328,18 +330,23 @@ async def opened(
 
 
 @contextlib.asynccontextmanager
-async def working(product: Product, *, with_jobs: bool = True) -> AsyncIterator[None]:
-    """Turns are worked while this is open."""
+async def working(product: Product, *, with_jobs: bool = True) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Turns are worked while this is open. Gives what ends it earlier: takes nothing new, returns when nothing runs any more."""
     product.worker.start()
     jobs = product.jobs() if with_jobs else None
     if jobs is not None:
         jobs.start()
-    try:
-        yield
-    finally:
-        await product.worker.stop()
+
+    async def rest() -> None:
+        ending = [product.worker.stop(seconds=DRAIN_SECONDS)]
         if jobs is not None:
-            await jobs.stop()
+            ending.append(jobs.stop(seconds=DRAIN_SECONDS))
+        await asyncio.gather(*ending)
+
+    try:
+        yield rest
+    finally:
+        await rest()
 
 
 __all__ = ["Product", "Refused", "Surroundings", "opened", "working"]

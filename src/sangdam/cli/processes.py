@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast
@@ -84,13 +84,19 @@ async def until_told() -> None:
     await told.wait()
 
 
-async def run_doors(server: Doors, site: Site) -> None:
-    """Serves until a signal comes; then takes nobody new, lets what runs end, and closes."""
+async def run_doors(server: Doors, site: Site, *, rest: Callable[[], Awaitable[None]] | None = None) -> None:
+    """Serves until a signal comes; then takes nobody new, lets what runs end, and closes.
+
+    `rest` ends the work of this process. The doors stay open meanwhile: who waits for an answer gets it, `/readyz` says 503.
+    """
     serving = asyncio.create_task(server.serve_here(), name="doors")
     telling = asyncio.create_task(until_told(), name="signals")
     await asyncio.wait((serving, telling), return_when=asyncio.FIRST_COMPLETED)
     telling.cancel()
-    site.drain()
+    if not serving.done():
+        site.drain()
+        if rest is not None:
+            await rest()
     server.should_exit = True
     await serving
 
@@ -152,10 +158,9 @@ async def serve(chosen: Settings, *, host: str, port: int, doors: str, with_work
         product = await closing.enter_async_context(opened(chosen, dsn, around=around))
         if chosen.database_url is None:
             await catalogue(product, owner_dsn)
-        if with_worker:
-            await closing.enter_async_context(working(product))
+        rest = await closing.enter_async_context(working(product)) if with_worker else None
         site = product.web(doors=wanted)
-        await run_doors(doors_on(site, host=host, port=port), site)
+        await run_doors(doors_on(site, host=host, port=port), site, rest=rest)
 
 
 async def work(chosen: Settings) -> None:
