@@ -19,6 +19,7 @@ from sangdam.agent.flow import (
     Given,
     Identity,
     Say,
+    Use,
     Waiting,
     World,
     YesNo,
@@ -76,9 +77,9 @@ def done(model: Any) -> Done:
     return Done(json.loads(model.model_dump_json()))
 
 
-def results(tool: str, pick: Pick) -> Done:
+def results(step: Use, pick: Pick) -> Done:
     """Some good answer of a tool."""
-    match tool:
+    match step.tool:
         case "send_otp":
             return done(SendOtpOut(otp_ref=str(pick(("a", "b", "c"))), destination_masked="010-****-1234", expires_at=NOW, resend_at=NOW, sends_left=2))  # fmt: skip
         case "verify_otp":
@@ -101,18 +102,18 @@ def results(tool: str, pick: Pick) -> Done:
             return done(track.model_copy(update={"summary": pick(("awaiting_payment", "not_shipped", "held", "partial", "in_transit", "delivered", "canceled"))}))  # fmt: skip
         case "create_handoff":
             open_now = pick((True, False))
-            return done(CreateHandoffOut(item_id="i", position=pick((1, 12)), open_now=open_now, expected_by=None if open_now else NOW + timedelta(days=1), existing=pick((True, False))))  # fmt: skip
+            return done(CreateHandoffOut(item_id="i", position=pick((1, 12)), open_now=open_now, expected_by=None if open_now and step.arguments["reason"] != "callback" else NOW + timedelta(days=1), existing=pick((True, False))))  # fmt: skip
         case _:
-            raise AssertionError(tool)
+            raise AssertionError(step.tool)
 
 
-def outcome_of(tool: str, pick: Pick, *, good: float) -> Outcome:
+def outcome_of(step: Use, pick: Pick, *, good: float) -> Outcome:
     if pick(range(10)) < good * 10:
-        return results(tool, pick)
+        return results(step, pick)
     special: tuple[Outcome, ...] = ()
-    if tool in ("send_otp", "verify_otp"):
+    if step.tool in ("send_otp", "verify_otp"):
         special = OTP_ERRORS
-    elif tool == "verify_orderer":
+    elif step.tool == "verify_orderer":
         special = (Failed("ORDERER_MISMATCH"), Failed("ORDERER_LOCKED"))
     return pick((*special, *special, *ERRORS))
 
@@ -191,7 +192,7 @@ class Walk:
             case Waiting(key, step):
                 self.give(key, answer_of(step, pick))
             case Calling() as calling:
-                self.take(calling, outcome_of(calling.step.tool, pick, good=self.good))
+                self.take(calling, outcome_of(calling.step, pick, good=self.good))
             case Finished():
                 pass
 

@@ -3,6 +3,7 @@
 Every number, date, name and status comes from a step's parameters, which hold tool results. Pure.
 """
 
+import re
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,11 @@ from sangdam.core.shop import StatusClass
 
 TEXT_LIMIT = 600
 BUTTON_LIMIT = 5
+LIST_LIMIT = 9
+"""Buttons where they are the list to choose from, or turn its pages."""
 CARD_LIMIT = 5
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)")
+_LAST_QUESTION = re.compile(r"(?:(?<=[.!?…])\s+|^)[^.!?\n]*\?$")
 PARTICLES = frozenset({"을", "이", "은", "과", "으로", "이라", "이에요", "이고", "이나"})
 
 
@@ -58,7 +63,7 @@ class _Filler(string.Formatter):
 
 
 def shown(value: Any, language: str) -> str:
-    if isinstance(value, str) and len(value) >= 20 and value[4:5] == "-" and "T" in value:
+    if isinstance(value, str) and _MOMENT.fullmatch(value):
         value = datetime.fromisoformat(value)
     if isinstance(value, datetime):
         return korean_date(value) if language == "ko" else english_date(value)
@@ -106,20 +111,26 @@ def compose(state: State, draft: Draft, *, shop: str, retention_days: int, token
             else "text"
         )
         expected = {"kind": state.expected.kind if state.expected else None}
-    elif (
-        state.closed is None and state.more and not draft.handed_off and state.last_text != words(language, "more.ask")
-    ):
+    elif asks_for_more(state, draft, parts):
         parts.append(words(language, "more.ask"))
     if not parts:
         parts.append(words(language, "nothing"))
+    many = isinstance(draft.question.step, Choice) if draft.question is not None else False
     return Reply(
-        clip("\n".join(dict.fromkeys(parts))),
+        joined(parts),
         kind,
         step,
-        tuple(quick_reply(language, button, token) for button in buttons[: 9 if cards else BUTTON_LIMIT]),
+        tuple(quick_reply(language, button, token) for button in buttons[: LIST_LIMIT if many else BUTTON_LIMIT]),
         tuple(card_view(card, token) for card in cards[:CARD_LIMIT]),
         expected,
     )
+
+
+def asks_for_more(state: State, draft: Draft, parts: Sequence[str]) -> bool:
+    """Not when it was the last thing asked, and not beside another question."""
+    if state.closed is not None or not state.more or draft.handed_off:
+        return False
+    return state.last_text != words(state.language, "more.ask") and not any(part.endswith("?") for part in parts)
 
 
 def said(language: str, say: Say, *, shop: str, days: int) -> str:
@@ -184,8 +195,20 @@ def card_view(card: Card, token: str) -> Mapping[str, Any]:
     }  # fmt: skip
 
 
-def clip(text: str) -> str:
-    return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1].rstrip() + "…"
+def joined(parts: Sequence[str]) -> str:
+    """One text: nothing twice, one question, and that stands last and whole however long the rest is."""
+    *before, last = parts
+    kept = [text for part in dict.fromkeys(before) if part != last and (text := _LAST_QUESTION.sub("", part).rstrip())]
+    return "\n".join([*filter(None, [clip("\n".join(kept), TEXT_LIMIT - len(last) - 1)]), clip(last, TEXT_LIMIT)])
+
+
+def clip(text: str, limit: int) -> str:
+    """Cut at a line where there is one: half a link or half a number would be worse than none."""
+    if len(text) <= limit:
+        return text
+    head = text[: max(0, limit - 2)]
+    line, broken, _ = head.rpartition("\n")
+    return f"{line}\n…" if broken else f"{head.rstrip()}…"
 
 
 # Facts in words -----------------------------------------------------------------------------------------------------------
