@@ -20,7 +20,7 @@ from sangdam.conversations.review import Review
 from sangdam.conversations.sessions import Sessions
 from sangdam.conversations.tools import tools as conversation_tools
 from sangdam.core.clock import SettableClock
-from sangdam.core.ids import AgentId, OrgId, SessionId, new_trace_id, new_uuid
+from sangdam.core.ids import AgentId, OrgId, SessionId, UserId, new_trace_id, new_uuid
 from sangdam.db.database import Database
 from sangdam.db.testing import Addresses, connected
 from sangdam.notify import Console
@@ -152,6 +152,6 @@ async def placed(addresses: Addresses, *, pool: int = 6) -> AsyncIterator[Place]
             async with db.org(org) as tx:
                 await seed_policies(tx, org, place.registry)
                 await insert_agent(
-                    org, tx, agent=agents[org], family=AgentId(new_uuid()), version=1, name="달빛이", tools=[], created_by=agents[org]
+                    org, tx, agent=agents[org], family=AgentId(new_uuid()), version=1, name="달빛이", tools=[], created_by=UserId(agents[org])
                 )  # fmt: skip
         yield place

@@ -1,9 +1,8 @@
 """The main job: an order's facts and a parcel's place, only after identity."""
 
-from tests.conversations.talk import CODE, HANEUL, OXFORD, SHIRT, TWO_PARCELS, UNPAID, Talk, seeded, talking
-
 from sangdam.core.phone import Phone
 from sangdam.db.testing import Addresses
+from tests.conversations.talk import CODE, HANEUL, OXFORD, SHIRT, TWO_PARCELS, UNPAID, Talk, seeded, talking
 
 
 async def test_a_parcel_is_found_by_phone_and_picked_from_the_list(talk: Talk) -> None:

@@ -146,11 +146,19 @@ class Shopfront:
         return await self.product.sessions.open(self.org, new, opening=opening)
 
     def ticket(self, of: Session, /, **changes: Any) -> str:
-        claims: dict[str, Any] = {"session": of.id, "org": of.org, "widget": self.widget.id, "epoch": of.epoch, **changes}
+        claims: dict[str, Any] = {
+            "session": of.id,
+            "org": of.org,
+            "widget": self.widget.id,
+            "epoch": of.epoch,
+            **changes,
+        }
         return self.tickets.issue(**claims)[0]
 
     @asynccontextmanager
-    async def socket(self, *, origin: str | None = None, headers: Mapping[str, str] | None = None) -> AsyncIterator[Chat]:
+    async def socket(
+        self, *, origin: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Chat]:
         async with connect(
             self.base.replace("http", "ws", 1) + "/ws",
             origin=(origin or self.base),  # pyright: ignore[reportArgumentType]
@@ -186,7 +194,12 @@ class Shopfront:
     async def token(self, *scopes: str) -> str:
         return (
             await self.product.tokens.issue(
-                self.owner, name="test", scopes=scopes, acts_as="on_behalf", lasts=timedelta(days=1), trace_id=new_trace_id()
+                self.owner,
+                name="test",
+                scopes=scopes,
+                acts_as="on_behalf",
+                lasts=timedelta(days=1),
+                trace_id=new_trace_id(),
             )
         )[1]
 
@@ -235,12 +248,19 @@ async def until(condition: Any, *, seconds: float = PATIENCE) -> None:
 
 
 @asynccontextmanager
-async def open_shop(addresses: Addresses, *, working: bool = False, demo: bool = False, settings: Mapping[str, str] | None = None) -> AsyncIterator[Shopfront]:
+async def open_shop(
+    addresses: Addresses, *, working: bool = False, demo: bool = False, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Shopfront]:
     """An org with a widget; with `working`, its agent answers."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     base = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    given = {"SANGDAM_PROFILE": "test", "PUBLIC_BASE_URL": base, "CALL_WS_URL": base.replace("http", "ws") + "/ws", **(settings or {})}
+    given = {
+        "SANGDAM_PROFILE": "test",
+        "PUBLIC_BASE_URL": base,
+        "CALL_WS_URL": base.replace("http", "ws") + "/ws",
+        **(settings or {}),
+    }
     clock, mall = RunningClock(NOW) if working else SettableClock(NOW), seeded()
 
     async def shop_of(_: OrgId) -> Any:
@@ -275,6 +295,12 @@ async def an_org(product: Product, slug: str, email: str) -> tuple[OrgId, Member
     user = await product.accounts.create(email, PASSWORD, verified=True)
     assert user is not None
     member = await product.organisations.create(
-        name="달빛샵", slug=slug, owner=user, owner_name="대표", owner_email=email, trace_id=new_trace_id(), hours=OPEN_HOURS
+        name="달빛샵",
+        slug=slug,
+        owner=user,
+        owner_name="대표",
+        owner_email=email,
+        trace_id=new_trace_id(),
+        hours=OPEN_HOURS,
     )
     return member.org, member

@@ -23,7 +23,9 @@ EXAMPLES = 25
 
 @pytest.mark.parametrize("caller", ["stranger", "token", "widget"])
 async def test_the_doors_do_what_their_document_says(addresses: Addresses, caller: str) -> None:
-    many: dict[str, str] = dict.fromkeys(("SANGDAM_CHAT_PER_10S", "SANGDAM_CHAT_PER_MIN", "SANGDAM_TICKETS_PER_MIN_IP"), "1000000")
+    many: dict[str, str] = dict.fromkeys(
+        ("SANGDAM_CHAT_PER_10S", "SANGDAM_CHAT_PER_MIN", "SANGDAM_TICKETS_PER_MIN_IP"), "1000000"
+    )
     async with open_shop(addresses, settings=many) as shop:
         shop.site.waits.end()  # nobody answers here, so nobody waits
         headers = await headers_of(shop, caller)
@@ -47,7 +49,11 @@ def drive(base: str, document: dict[str, Any], headers: dict[str, str]) -> None:
         strategy = found.ok().as_strategy()
 
         @settings(
-            max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+            max_examples=EXAMPLES,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         )
         @given(strategy)
         def each(case: Any) -> None:

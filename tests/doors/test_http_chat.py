@@ -69,13 +69,23 @@ async def test_another_orgs_and_a_shoppers_conversation_are_not_found(shop: Shop
 
 async def test_a_token_without_the_scope_is_refused_and_told_why(shop: Shopfront) -> None:
     token = bearer(await shop.token("kb:read"))
-    refused = await shop.http.post("/api/runtime/chat", json={"message": "안녕", "client_id": "api-00000001"}, headers=token)
+    refused = await shop.http.post(
+        "/api/runtime/chat", json={"message": "안녕", "client_id": "api-00000001"}, headers=token
+    )
     error = refused.json()["error"]
     assert (refused.status_code, error["code"], error["retryable"]) == (403, "FORBIDDEN", False)
     assert "chat:send" in error["message_ops"]
 
 
-@pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer sgd_nothing"}, {"authorization": "Bearer eyJ"}, {"cookie": "sd_session=" + "x" * 43}])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"authorization": "Bearer sgd_nothing"},
+        {"authorization": "Bearer eyJ"},
+        {"cookie": "sd_session=" + "x" * 43},
+    ],
+)
 async def test_a_stranger_is_refused_without_words_for_operators(shop: Shopfront, headers: dict[str, str]) -> None:
     refused = await shop.http.get("/api/me", headers=headers)
     error = refused.json()["error"]
@@ -106,13 +116,17 @@ async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(shop: Shopf
 
 async def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(shop: Shopfront) -> None:
     wrong = await shop.http.post("/api/auth/login", json={"email": EMAIL, "password": "wrong password!"})
-    unknown = await shop.http.post("/api/auth/login", json={"email": "nobody@example.com", "password": "wrong password!"})
+    unknown = await shop.http.post(
+        "/api/auth/login", json={"email": "nobody@example.com", "password": "wrong password!"}
+    )
     assert wrong.status_code == unknown.status_code == 401
     assert wrong.json()["error"] | {"trace_id": ""} == unknown.json()["error"] | {"trace_id": ""}
 
 
 async def test_sign_in_from_another_origin_is_refused(shop: Shopfront) -> None:
-    answer = await shop.http.post("/api/auth/login", json={"email": EMAIL, "password": PASSWORD}, headers={"origin": SHOP})
+    answer = await shop.http.post(
+        "/api/auth/login", json={"email": EMAIL, "password": PASSWORD}, headers={"origin": SHOP}
+    )
     assert answer.status_code == 403
 
 
@@ -126,7 +140,10 @@ async def test_a_pending_member_may_nothing_and_an_auditor_may_not_write(shop: S
             shop.org, user=user, name="새 사람", email=email, role=role, by=shop.owner, trace_id=new_trace_id()
         )
         answer = await shop.http.post("/api/auth/login", json={"email": email, "password": PASSWORD})
-        signed[role] = {"cookie": answer.headers["set-cookie"].partition(";")[0], "x-csrf-token": answer.json()["csrf_token"]}
+        signed[role] = {
+            "cookie": answer.headers["set-cookie"].partition(";")[0],
+            "x-csrf-token": answer.json()["csrf_token"],
+        }
         shop.http.cookies.clear()
     session = await shop.session()
     pending = await shop.http.get(f"/api/sessions/{session.id}", headers=signed[Role.PENDING])
@@ -176,14 +193,20 @@ async def test_too_many_messages_in_one_conversation_are_refused_with_a_time(sho
     session = await shop.session()
     headers = {"authorization": f"Bearer {shop.ticket(session)}", "origin": SHOP}
     for n in range(10):
-        answer = await shop.http.post("/api/widget/messages", json={"client_id": f"c-0000000{n}", "text": "안녕"}, headers=headers)
+        answer = await shop.http.post(
+            "/api/widget/messages", json={"client_id": f"c-0000000{n}", "text": "안녕"}, headers=headers
+        )
         assert answer.status_code == 200
-    refused = await shop.http.post("/api/widget/messages", json={"client_id": "c-00000010", "text": "안녕"}, headers=headers)
+    refused = await shop.http.post(
+        "/api/widget/messages", json={"client_id": "c-00000010", "text": "안녕"}, headers=headers
+    )
     error = refused.json()["error"]
     assert (refused.status_code, error["code"], error["retryable"]) == (429, "RATE_LIMIT", True)
     assert 0 < error["retry_after"] <= 10
     shop.clock.move(seconds=10)
-    answer = await shop.http.post("/api/widget/messages", json={"client_id": "c-00000010", "text": "안녕"}, headers=headers)
+    answer = await shop.http.post(
+        "/api/widget/messages", json={"client_id": "c-00000010", "text": "안녕"}, headers=headers
+    )
     assert answer.status_code == 200
 
 
@@ -198,7 +221,9 @@ async def test_too_many_messages_in_one_conversation_are_refused_with_a_time(sho
         (b"{" + b" " * (256 * 1024) + b"}", "application/json", 413, "TOO_LARGE"),
     ],
 )
-async def test_a_body_that_is_not_one_is_refused(shop: Shopfront, content: bytes, media: str, status: int, code: str) -> None:
+async def test_a_body_that_is_not_one_is_refused(
+    shop: Shopfront, content: bytes, media: str, status: int, code: str
+) -> None:
     token = bearer(await shop.token("chat:send"))
     answer = await shop.http.post("/api/runtime/chat", content=content, headers={**token, "content-type": media})
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
@@ -216,7 +241,9 @@ async def test_a_body_that_hides_its_length_is_cut_off_at_the_limit(shop: Shopfr
 @pytest.mark.parametrize("text", ["", "   ", "\u0000", "가" * 2001])
 async def test_a_message_without_words_or_with_too_many_is_refused(shop: Shopfront, text: str) -> None:
     token = bearer(await shop.token("chat:send"))
-    answer = await shop.http.post("/api/runtime/chat", json={"message": text, "client_id": "api-00000001"}, headers=token)
+    answer = await shop.http.post(
+        "/api/runtime/chat", json={"message": text, "client_id": "api-00000001"}, headers=token
+    )
     assert answer.status_code == 400
     assert answer.json()["error"]["fields"] == ["message"]
 

@@ -41,7 +41,8 @@ json_values = st.recursive(
 frames = st.fixed_dictionaries(
     {},
     optional={
-        "type": st.sampled_from(["join", "user_message", "received", "typing", "ping", "leave", "nonsense"]) | json_values,
+        "type": st.sampled_from(["join", "user_message", "received", "typing", "ping", "leave", "nonsense"])
+        | json_values,
         "client_id": st.text(alphabet="abc-123", min_size=8, max_size=64) | json_values,
         "text": st.text() | json_values,
         "action": st.dictionaries(st.text(max_size=8), json_values, max_size=4) | json_values,
@@ -73,7 +74,12 @@ def test_any_object_gives_a_frame_that_can_be_stored_or_a_refusal(frame: dict[st
     assert read.text is None or 1 <= len(read.text) <= 2000
 
 
-@given(frames, st.dictionaries(st.text(min_size=1).map(lambda name: "x_" + name), st.text() | st.integers() | st.none(), max_size=3))
+@given(
+    frames,
+    st.dictionaries(
+        st.text(min_size=1).map(lambda name: "x_" + name), st.text() | st.integers() | st.none(), max_size=3
+    ),
+)
 def test_unknown_fields_change_nothing(frame: dict[str, Any], more: dict[str, Any]) -> None:
     assert repr(parse(json.dumps(frame))) == repr(parse(json.dumps({**more, **frame})))
 
@@ -110,7 +116,10 @@ def test_the_documented_frames_are_read(text: str, frame: object) -> None:
     assert parse(text) == frame
 
 
-@pytest.mark.parametrize("text", ["", "{", "nonsense", "[]", "1", "null", '"join"', "NaN", '{"type": NaN}', "[" * 5000, '{"a":' * 2000, "9" * 5000])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "nonsense", "[]", "1", "null", '"join"', "NaN", '{"type": NaN}', "[" * 5000, '{"a":' * 2000, "9" * 5000],
+)
 def test_what_is_no_json_object_ends_the_socket(text: str) -> None:
     assert parse(text) == Bad("INVALID_JSON", None, 4400)
 
@@ -132,13 +141,28 @@ def test_what_is_no_json_object_ends_the_socket(text: str) -> None:
         ('{"type": "user_message", "client_id": "12345678"}', "MISSING_TEXT"),
         ('{"type": "user_message", "client_id": "12345678", "text": " \\u0000 "}', "MISSING_TEXT"),
         ('{"type": "user_message", "client_id": "12345678", "text": 1}', "INVALID_FRAME"),
-        ('{"type": "user_message", "client_id": "12345678", "text": "안녕", "action": {"type": "affirm"}}', "INVALID_FRAME"),
+        (
+            '{"type": "user_message", "client_id": "12345678", "text": "안녕", "action": {"type": "affirm"}}',
+            "INVALID_FRAME",
+        ),
         ('{"type": "user_message", "client_id": "12345678", "action": {}}', "INVALID_FRAME"),
         ('{"type": "user_message", "client_id": "12345678", "action": "affirm"}', "INVALID_FRAME"),
-        ('{"type": "user_message", "client_id": "12345678", "action": {"type": "set", "value": "\\u0000"}}', "INVALID_FRAME"),
-        ('{"type": "user_message", "client_id": "12345678", "action": {"type": "set", "value": 1e999}}', "INVALID_FRAME"),
-        ('{"type": "user_message", "client_id": "12345678", "action": {"type": "set", "value": "\\ud800"}}', "INVALID_FRAME"),
-        ('{"type": "user_message", "client_id": "12345678", "action": {"type": "set", "a": [[[[[[1]]]]]]}}', "INVALID_FRAME"),
+        (
+            '{"type": "user_message", "client_id": "12345678", "action": {"type": "set", "value": "\\u0000"}}',
+            "INVALID_FRAME",
+        ),
+        (
+            '{"type": "user_message", "client_id": "12345678", "action": {"type": "set", "value": 1e999}}',
+            "INVALID_FRAME",
+        ),
+        (
+            '{"type": "user_message", "client_id": "12345678", "action": {"type": "set", "value": "\\ud800"}}',
+            "INVALID_FRAME",
+        ),
+        (
+            '{"type": "user_message", "client_id": "12345678", "action": {"type": "set", "a": [[[[[[1]]]]]]}}',
+            "INVALID_FRAME",
+        ),
     ],
 )
 def test_what_is_not_understood_is_answered_and_the_socket_stays(text: str, code: str) -> None:
@@ -179,7 +203,16 @@ def test_an_action_is_small() -> None:
 
 
 def message(sender: Sender, text: str = "안녕하세요", **payload: Any) -> Message:
-    return Message(19, sender, "text", text, payload, "c-00000001" if sender == "shopper" else None, None, datetime(2026, 3, 14, 5, 31, 2, tzinfo=UTC))
+    return Message(
+        19,
+        sender,
+        "text",
+        text,
+        payload,
+        "c-00000001" if sender == "shopper" else None,
+        None,
+        datetime(2026, 3, 14, 5, 31, 2, tzinfo=UTC),
+    )
 
 
 def test_shoppers_see_that_a_tool_was_used_and_nothing_finer() -> None:
@@ -197,7 +230,12 @@ def test_shoppers_see_that_a_tool_was_used_and_nothing_finer() -> None:
 
 
 def test_a_bots_message_has_the_documented_shape() -> None:
-    payload: dict[str, Any] = {"step": "confirm", "quick_replies": [{"label": "네", "action": {"type": "affirm"}}], "expected": {"kind": "confirm_write", "secret": 1}, "choice_mode": "single"}
+    payload: dict[str, Any] = {
+        "step": "confirm",
+        "quick_replies": [{"label": "네", "action": {"type": "affirm"}}],
+        "expected": {"kind": "confirm_write", "secret": 1},
+        "choice_mode": "single",
+    }
     frame = shown(message("bot", **payload), SESSION)
     assert frame == {
         "type": "assistant_message", "role": "bot", "seq": 19, "session_id": str(SESSION), "text": "안녕하세요", "kind": "text",
@@ -208,7 +246,12 @@ def test_a_bots_message_has_the_documented_shape() -> None:
 
 @pytest.mark.parametrize(
     ("sender", "type_"),
-    [("shopper", "user_message"), ("bot", "assistant_message"), ("operator", "operator_message"), ("system", "system_message")],
+    [
+        ("shopper", "user_message"),
+        ("bot", "assistant_message"),
+        ("operator", "operator_message"),
+        ("system", "system_message"),
+    ],
 )
 def test_every_sender_has_a_frame(sender: Sender, type_: str) -> None:
     frame = shown(message(sender, name="상담원 이"), SESSION)
@@ -219,7 +262,9 @@ def test_every_sender_has_a_frame(sender: Sender, type_: str) -> None:
 @given(st.text(max_size=300), json_values)
 def test_whatever_is_stored_is_shown_in_a_frame_of_bounded_size(text: str, value: object) -> None:
     many = [{"title": text, "v": 1}] * 2000
-    sent = shown_text(message("bot", clean(text), cards=many, quick_replies=value, expected=value, mcp_actions=value), SESSION)
+    sent = shown_text(
+        message("bot", clean(text), cards=many, quick_replies=value, expected=value, mcp_actions=value), SESSION
+    )
     assert len(sent.encode("utf-8", "replace")) <= SENT_BYTES
     assert json.loads(sent)["seq"] == 19
 

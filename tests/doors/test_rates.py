@@ -64,7 +64,9 @@ def test_keys_that_have_gone_quiet_are_forgotten() -> None:
         (None, [], str(NOWHERE)),
     ],
 )
-def test_a_forwarded_address_is_believed_from_trusted_proxies_only(peer: str | None, forwarded: list[str], found: str) -> None:
+def test_a_forwarded_address_is_believed_from_trusted_proxies_only(
+    peer: str | None, forwarded: list[str], found: str
+) -> None:
     assert client_address(peer, forwarded, PROXY) == ip_address(found)
 
 

@@ -120,7 +120,9 @@ async def test_hints_of_a_turn_reach_the_window_and_are_not_stored(shop: Shopfro
 async def test_who_speaks_and_whether_the_conversation_is_open_is_told_when_it_changes(shop: Shopfront) -> None:
     session = await shop.session()
     async with shop.joined(session) as chat, connected(shop.addresses.superuser) as owner:
-        await owner.execute("update d_conv_sessions set status = 'waiting_person', speaker = 'operator' where id = $1", session.id)
+        await owner.execute(
+            "update d_conv_sessions set status = 'waiting_person', speaker = 'operator' where id = $1", session.id
+        )
         await shop.bot_says(session, "상담원을 불렀어요", step="handoff")
         state = await chat.until("state")
         assert (state["speaker"], state["status"]) == ("operator", "waiting_person")
@@ -150,7 +152,11 @@ async def test_leaving_closes_the_conversation(shop: Shopfront) -> None:
 
 async def test_nothing_but_ping_goes_before_join(shop: Shopfront) -> None:
     async with shop.socket() as chat:
-        for frame in ({"type": "user_message", "client_id": "c-00000001", "text": "안녕"}, {"type": "received", "seq": 1}, {"type": "leave"}):
+        for frame in (
+            {"type": "user_message", "client_id": "c-00000001", "text": "안녕"},
+            {"type": "received", "seq": 1},
+            {"type": "leave"},
+        ):
             await chat.send(frame)
             assert (await chat.until("error"))["code"] == "NOT_JOINED"
 
@@ -173,7 +179,9 @@ async def test_a_ticket_that_is_not_ours_or_has_ended_joins_nothing(shop: Shopfr
     secret = shop.product.settings.widget_ticket_secret.get_secret_value()
     match case:
         case "other secret":
-            ticket = Tickets("x" * 32, shop.clock).issue(session=session.id, org=shop.org, widget=shop.widget.id, epoch=1)[0]
+            ticket = Tickets("x" * 32, shop.clock).issue(
+                session=session.id, org=shop.org, widget=shop.widget.id, epoch=1
+            )[0]
         case "other audience":
             ticket = jwt.encode({**claims, "aud": "sangdam:console"}, secret, algorithm="HS256")
         case "no algorithm":
@@ -209,7 +217,10 @@ async def test_an_unknown_conversation_and_one_of_another_org_are_not_found(shop
         assert (await chat.end()).code == 4403
 
 
-@pytest.mark.parametrize(("origin", "joins"), [(SHOP, True), ("https://evil.example.com", False), ("https://shop.example.com.evil.com", False), ("null", False)])
+@pytest.mark.parametrize(
+    ("origin", "joins"),
+    [(SHOP, True), ("https://evil.example.com", False), ("https://shop.example.com.evil.com", False), ("null", False)],
+)
 async def test_only_the_widgets_origins_and_this_one_join(shop: Shopfront, origin: str, joins: bool) -> None:
     session = await shop.session()
     async with shop.socket(origin=origin) as chat:
@@ -240,7 +251,9 @@ async def test_joining_twice_is_no_frame(shop: Shopfront) -> None:
 
 
 @pytest.mark.parametrize("frame", ["{", "[]", "nonsense", b"\x00\x01", '"' + "a" * 100])
-async def test_a_frame_that_is_no_json_object_is_answered_once_and_ends_the_socket(shop: Shopfront, frame: str | bytes) -> None:
+async def test_a_frame_that_is_no_json_object_is_answered_once_and_ends_the_socket(
+    shop: Shopfront, frame: str | bytes
+) -> None:
     async with shop.socket() as chat:
         await chat.next()
         await chat.send(frame)
@@ -306,7 +319,9 @@ async def test_a_long_absence_is_caught_up_with_over_many_pages(shop: Shopfront)
 
 
 @pytest.mark.parametrize(("last_seq", "epoch"), [(2, 7), (99, 1)])
-async def test_another_epoch_or_a_number_from_nowhere_resets_and_shows_everything(shop: Shopfront, last_seq: int, epoch: int) -> None:
+async def test_another_epoch_or_a_number_from_nowhere_resets_and_shows_everything(
+    shop: Shopfront, last_seq: int, epoch: int
+) -> None:
     session = await shop.session()
     await said(shop, session, "c-00000001", "하나")
     async with shop.joined(session, last_seq=last_seq, epoch=epoch) as chat:
@@ -351,7 +366,12 @@ async def test_reconnecting_equals_a_fresh_fetch(shop: Shopfront) -> None:
     """Whatever is said between any drops: what a window has pieced together is the transcript."""
     loop = asyncio.get_running_loop()
 
-    @settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=15,
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    )
     @given(steps)
     def property_(plan: list[str]) -> None:
         asyncio.run_coroutine_threadsafe(walk(plan), loop).result(60)
@@ -422,7 +442,9 @@ async def test_the_sixth_socket_of_a_conversation_replaces_the_oldest(shop: Shop
 
 
 async def test_joins_of_an_address_are_limited_and_loopback_is_free_outside_prod(addresses: Addresses) -> None:
-    async with open_shop(addresses, settings={"SANGDAM_JOINS_PER_MIN_IP": "3", "TRUSTED_PROXIES": "127.0.0.0/8"}) as shop:
+    async with open_shop(
+        addresses, settings={"SANGDAM_JOINS_PER_MIN_IP": "3", "TRUSTED_PROXIES": "127.0.0.0/8"}
+    ) as shop:
         session = await shop.session()
         far = {"x-forwarded-for": "198.51.100.7"}
         for count in range(4):
@@ -466,7 +488,14 @@ async def test_a_reader_who_does_not_read_is_sent_away(shop: Shopfront) -> None:
         async with shop.product.db.org(shop.org) as tx:
             for _ in range(20):
                 await shop.product.sessions.append(
-                    shop.org, tx, session.id, sender="bot", kind="text", text="가" * 2000, payload={"cards": [{"title": "가" * 2000}] * 5}, now=shop.clock.now()
+                    shop.org,
+                    tx,
+                    session.id,
+                    sender="bot",
+                    kind="text",
+                    text="가" * 2000,
+                    payload={"cards": [{"title": "가" * 2000}] * 5},
+                    now=shop.clock.now(),
                 )
     await until(lambda: shop.product.live.watched == 0)
     tail = b""
@@ -488,7 +517,10 @@ async def test_a_database_that_is_away_loses_no_message(shop: Shopfront) -> None
     """No ack without a stored message; the same `client_id` sent again is stored once the database is back."""
     session = await shop.session()
     name = urlsplit(shop.addresses.superuser).path.lstrip("/")
-    async with shop.joined(session) as chat, connected(shop.addresses.superuser.replace(f"/{name}", "/postgres")) as server:
+    async with (
+        shop.joined(session) as chat,
+        connected(shop.addresses.superuser.replace(f"/{name}", "/postgres")) as server,
+    ):
         await chat.until_seq(1)
         await server.execute(f"alter database {name} with connection limit 0")
         await server.execute("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1", name)
@@ -496,7 +528,11 @@ async def test_a_database_that_is_away_loses_no_message(shop: Shopfront) -> None
         assert (error["code"], error["client_id"], error["retryable"]) == ("UNAVAILABLE", "c-00000001", True)
         assert (await shop.http.get("/readyz")).status_code == 503
         assert (await shop.http.get("/healthz")).status_code == 200
-        refused = await shop.http.post("/api/widget/messages", json={"client_id": "c-00000001", "text": "들리세요?"}, headers={"authorization": f"Bearer {shop.ticket(session)}"})
+        refused = await shop.http.post(
+            "/api/widget/messages",
+            json={"client_id": "c-00000001", "text": "들리세요?"},
+            headers={"authorization": f"Bearer {shop.ticket(session)}"},
+        )
         assert (refused.status_code, refused.json()["error"]["retryable"]) == (503, True)
         await server.execute(f"alter database {name} with connection limit -1")
         ack = await chat.say("c-00000001", "들리세요?")

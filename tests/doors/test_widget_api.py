@@ -24,8 +24,23 @@ async def test_a_ticket_opens_a_conversation_with_the_shops_first_words(shop: Sh
     answer = await ask(shop)
     assert answer.status_code == 200, answer.text
     given = answer.json()
-    assert set(given) == {"ticket", "ticket_expires_at", "session_id", "session_code", "resume_token", "ws_url", "last_seq", "epoch", "config"}
-    assert (given["last_seq"], given["epoch"], given["config"]["title"], given["config"]["language"]) == (1, 1, "달빛샵", "ko")
+    assert set(given) == {
+        "ticket",
+        "ticket_expires_at",
+        "session_id",
+        "session_code",
+        "resume_token",
+        "ws_url",
+        "last_seq",
+        "epoch",
+        "config",
+    }
+    assert (given["last_seq"], given["epoch"], given["config"]["title"], given["config"]["language"]) == (
+        1,
+        1,
+        "달빛샵",
+        "ko",
+    )
     assert answer.headers["access-control-allow-origin"] == SHOP
     async with shop.socket(origin=SHOP) as chat:
         await chat.join(given["ticket"])
@@ -69,7 +84,9 @@ async def test_a_resume_token_of_another_shop_is_worth_nothing(shop: Shopfront) 
         ({"page_url": ""}, SHOP, 400, "INVALID_BODY"),
     ],
 )
-async def test_no_ticket_for_others(shop: Shopfront, fields: dict[str, Any], origin: str | None, status: int, code: str) -> None:
+async def test_no_ticket_for_others(
+    shop: Shopfront, fields: dict[str, Any], origin: str | None, status: int, code: str
+) -> None:
     answer = await ask(shop, origin=origin, **fields)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], "message_ops" in error, error["fields"]) == (status, code, False, [])
@@ -93,7 +110,9 @@ async def test_the_embedded_chat_asks_from_our_own_origin(shop: Shopfront) -> No
 
 
 async def test_tickets_of_an_address_are_limited(addresses: Addresses) -> None:
-    async with open_shop(addresses, settings={"SANGDAM_TICKETS_PER_MIN_IP": "2", "TRUSTED_PROXIES": "127.0.0.0/8"}) as shop:
+    async with open_shop(
+        addresses, settings={"SANGDAM_TICKETS_PER_MIN_IP": "2", "TRUSTED_PROXIES": "127.0.0.0/8"}
+    ) as shop:
         body = {"public_key": shop.widget.public_key, "page_url": PAGE}
         far = {"origin": SHOP, "x-forwarded-for": "198.51.100.7"}
         statuses = [(await shop.http.post("/api/widget/ticket", json=body, headers=far)).status_code for _ in range(3)]
@@ -113,7 +132,9 @@ async def test_the_long_poll_says_and_shows_what_the_socket_does(shop: Shopfront
         ack = await shop.http.post("/api/widget/messages", json=said, headers=headers)
         assert ack.json() == {"client_id": "c-00000001", "seq": 2, "duplicate": duplicate}
     polled = (await asyncio.wait_for(waiting, 10)).json()
-    assert [(item["type"], item["seq"], item["text"]) for item in polled["items"]] == [("user_message", 2, "배송지 바꿔 주세요")]
+    assert [(item["type"], item["seq"], item["text"]) for item in polled["items"]] == [
+        ("user_message", 2, "배송지 바꿔 주세요")
+    ]
     assert (polled["speaker"], polled["status"], polled["epoch"], polled["last_seq"]) == ("bot", "open", 1, 2)
     async with shop.socket(origin=SHOP) as chat:
         await chat.join(given["ticket"])
@@ -140,14 +161,18 @@ async def test_a_closed_conversation_takes_no_more_words(shop: Shopfront) -> Non
     session = await shop.product.sessions.resume(given["resume_token"])
     assert session is not None
     await shop.product.sessions.close(shop.org, session.id, "resolved")
-    answer = await shop.http.post("/api/widget/messages", json={"client_id": "c-00000001", "text": "안녕"}, headers=headers)
+    answer = await shop.http.post(
+        "/api/widget/messages", json={"client_id": "c-00000001", "text": "안녕"}, headers=headers
+    )
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "CONVERSATION_CLOSED")
 
 
 async def test_other_routes_have_no_cors(shop: Shopfront) -> None:
     for path in ("/api/me", "/healthz", "/api/openapi.json"):
         assert "access-control-allow-origin" not in (await shop.http.get(path, headers={"origin": SHOP})).headers
-    allowed = await shop.http.options("/api/widget/ticket", headers={"origin": SHOP, "access-control-request-method": "POST"})
+    allowed = await shop.http.options(
+        "/api/widget/ticket", headers={"origin": SHOP, "access-control-request-method": "POST"}
+    )
     assert (allowed.status_code, allowed.headers["access-control-allow-origin"]) == (204, SHOP)
     assert "access-control-allow-credentials" not in allowed.headers
 
@@ -185,7 +210,17 @@ async def test_the_loader_is_small_and_kept_by_its_version(shop: Shopfront) -> N
     assert "immutable" not in (await shop.http.get("/static/chat.js")).headers["cache-control"]
 
 
-@pytest.mark.parametrize("path", ["/static/../parts.py", "/static/%2e%2e/parts.py", "/static/embed.html", "/static/nothing.js", "/static/", "/demo/shop"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/../parts.py",
+        "/static/%2e%2e/parts.py",
+        "/static/embed.html",
+        "/static/nothing.js",
+        "/static/",
+        "/demo/shop",
+    ],
+)
 async def test_nothing_else_is_served(shop: Shopfront, path: str) -> None:
     assert (await shop.http.get(path)).status_code == 404
 
@@ -219,7 +254,11 @@ async def test_every_answer_carries_the_security_headers(shop: Shopfront) -> Non
 async def test_behind_https_cookies_are_secure_and_browsers_stay_there(addresses: Addresses) -> None:
     public = {"PUBLIC_BASE_URL": "https://chat.example.com", "CALL_WS_URL": "wss://chat.example.com/ws"}
     async with open_shop(addresses, settings=public) as shop:
-        signed = await shop.http.post("/api/auth/login", json={"email": EMAIL, "password": PASSWORD}, headers={"origin": "https://chat.example.com"})
+        signed = await shop.http.post(
+            "/api/auth/login",
+            json={"email": EMAIL, "password": PASSWORD},
+            headers={"origin": "https://chat.example.com"},
+        )
         assert "; secure" in signed.headers["set-cookie"].lower()
         assert "max-age=" in signed.headers["strict-transport-security"]
         assert "wss://chat.example.com" in policy(await shop.http.get(f"/embed/{KEY}"))["connect-src"]

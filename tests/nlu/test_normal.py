@@ -77,7 +77,9 @@ def test_a_compact_span_leads_to_text() -> None:
 
 CHATTER = st.text(
     alphabet=st.one_of(
-        st.sampled_from("영공일이삼사오육칠팔구다시대 네아니ㅋㅎㅠㅜㅇㄴ-.?!~^;0123456789개원월일번호가나 \n\u200b①０１"),
+        st.sampled_from(
+            "영공일이삼사오육칠팔구다시대 네아니ㅋㅎㅠㅜㅇㄴ-.?!~^;0123456789개원월일번호가나 \n\u200b①０１"
+        ),
         st.characters(codec="utf-8"),
     ),
     max_size=60,
@@ -121,7 +123,17 @@ def test_composing_undoes_decomposing(text: str) -> None:
     assert decompose(compose(decompose(text))) == decompose(text)
 
 
-@pytest.mark.parametrize(("text", "word", "found"), [("환뷸해주세여", "환불", True), ("제입고 언제", "재입고", True), ("쥬문취소요", "주문취소", True), ("코튼팬쯔", "코튼팬츠", True), ("배송", "환불", False), ("교환", "반품", False)])
+@pytest.mark.parametrize(
+    ("text", "word", "found"),
+    [
+        ("환뷸해주세여", "환불", True),
+        ("제입고 언제", "재입고", True),
+        ("쥬문취소요", "주문취소", True),
+        ("코튼팬쯔", "코튼팬츠", True),
+        ("배송", "환불", False),
+        ("교환", "반품", False),
+    ],
+)
 def test_a_word_is_found_through_a_typing_slip(text: str, word: str, found: bool) -> None:
     assert contains_like(text, word, 80.0) is found
 
@@ -131,12 +143,41 @@ def test_words_that_sound_the_same_are_alike() -> None:
     assert likeness("있나요", "잇나요") == 100.0
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("qothd", "배송"), ("ghksqnf", "환불"), ("dkssud", "안녕"), ("hello", None), ("ok", None), ("XL", None), ("배송", None)])
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("qothd", "배송"),
+        ("ghksqnf", "환불"),
+        ("dkssud", "안녕"),
+        ("hello", None),
+        ("ok", None),
+        ("XL", None),
+        ("배송", None),
+    ],
+)
 def test_korean_typed_on_an_english_keyboard_is_recovered(typed: str, meant: str | None) -> None:
     assert from_qwerty(typed) == meant
 
 
-@pytest.mark.parametrize("piece", ["이요-", "취소 ", "해요", "오 오할게요", ". . ", "1 ", "테헤란로", "전부 ", "네아니", "010-", "20260314 ", "왜", "ㅇㄴ", "하나 줘 "])
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "이요-",
+        "취소 ",
+        "해요",
+        "오 오할게요",
+        ". . ",
+        "1 ",
+        "테헤란로",
+        "전부 ",
+        "네아니",
+        "010-",
+        "20260314 ",
+        "왜",
+        "ㅇㄴ",
+        "하나 줘 ",
+    ],
+)
 def test_a_message_made_to_be_slow_is_read_in_time(piece: str) -> None:
     """Nested repeats in a pattern would take hours here; the bound is a hundred times what is measured."""
     from time import perf_counter

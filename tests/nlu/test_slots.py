@@ -27,7 +27,22 @@ def names(said: str, awaiting: str | None = None) -> set[str]:
 @given(
     st.dates(date(2015, 1, 1), date(2026, 3, 16)),
     st.integers(0, 9_999_999),
-    st.sampled_from(["{0}-{1}", "{0}{1}", "{0} {1}", "{0}–{1}", "{0}ㅡ{1}", "{0} - {1}", "{0}다시{1}", "주문번호 {0}-{1}", "{0}-{1}이요", "주문번호는 {0}-{1}입니다", "{0}-{1} 이거 어디쯤 왔어요", "{0}.{1}"]),
+    st.sampled_from(
+        [
+            "{0}-{1}",
+            "{0}{1}",
+            "{0} {1}",
+            "{0}–{1}",
+            "{0}ㅡ{1}",
+            "{0} - {1}",
+            "{0}다시{1}",
+            "주문번호 {0}-{1}",
+            "{0}-{1}이요",
+            "주문번호는 {0}-{1}입니다",
+            "{0}-{1} 이거 어디쯤 왔어요",
+            "{0}.{1}",
+        ]
+    ),
     st.sampled_from([None, "order_id_or_phone", "otp", "zipcode", "choice"]),
 )
 def test_an_order_number_survives_any_formatting(day: date, serial: int, shape: str, awaiting: str | None) -> None:
@@ -50,7 +65,15 @@ def test_a_phone_survives_any_formatting(head: str, mid: int, tail: int, shape: 
     said = " ".join("".join(SPOKEN[c] for c in part) for part in parts) if shape == "spoken" else shape.format(*parts)
     found = slots(said, awaiting)
     assert [s.value for s in found if s.name == "phone"] == ["".join(parts)]
-    assert not {s.name for s in found} & {"order_id", "otp", "number", "tracking_no", "landline", "date", "orderer_name"}
+    assert not {s.name for s in found} & {
+        "order_id",
+        "otp",
+        "number",
+        "tracking_no",
+        "landline",
+        "date",
+        "orderer_name",
+    }
 
 
 @pytest.mark.parametrize(
@@ -92,14 +115,32 @@ def test_what_nobody_should_type_is_withheld(said: str, secret: str) -> None:
         ("260314", "order_id", "date", None), ("20260314", None, "date", None), ("260314", None, "date", None), ("991399", None, "number", "991399"),
     ],
 )  # fmt: skip
-def test_what_is_awaited_decides_only_after_the_shape(said: str, awaiting: str | None, name: str, value: str | None) -> None:
+def test_what_is_awaited_decides_only_after_the_shape(
+    said: str, awaiting: str | None, name: str, value: str | None
+) -> None:
     found = slots(said, awaiting)
     assert [s.name for s in found] == [name]
     if value is not None:
         assert found[0].value == value
 
 
-@pytest.mark.parametrize("said", ["3동이에요", "5층", "2개 주세요", "28,800원", "3월 14일", "10시에 올게요", "95사이즈", "50% 할인", "키 165", "3만원 이상", "2번이요", "101동 1203호"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "3동이에요",
+        "5층",
+        "2개 주세요",
+        "28,800원",
+        "3월 14일",
+        "10시에 올게요",
+        "95사이즈",
+        "50% 할인",
+        "키 165",
+        "3만원 이상",
+        "2번이요",
+        "101동 1203호",
+    ],
+)
 def test_a_counted_number_is_no_identity(said: str) -> None:
     assert not names(said, "order_id_or_phone") & {"order_id", "phone", "otp", "zipcode", "tracking_no"}
 
@@ -121,17 +162,63 @@ def test_a_name_is_read_while_awaited(said: str, name: str) -> None:
     assert values(said, "orderer_name", "orderer_name") == [name]
 
 
-@pytest.mark.parametrize("said", ["모르겠어요", "네", "상담원", "배송언제와요", "왜요", "취소할게요", "안 왔어요", "번호로 확인할게요", "아니요", "주문번호 알려드릴게요", "기억 안나요", "인증번호 보내주세요", "010-1234-5678", "비회원인데요", "그게 뭐예요", "잠시만요", "이름을 왜 물어봐요", "환불해주세요", "감사합니다", "어제 산 셔츠요", "엄마가 주문했어요", "말하기 싫어요"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "모르겠어요",
+        "네",
+        "상담원",
+        "배송언제와요",
+        "왜요",
+        "취소할게요",
+        "안 왔어요",
+        "번호로 확인할게요",
+        "아니요",
+        "주문번호 알려드릴게요",
+        "기억 안나요",
+        "인증번호 보내주세요",
+        "010-1234-5678",
+        "비회원인데요",
+        "그게 뭐예요",
+        "잠시만요",
+        "이름을 왜 물어봐요",
+        "환불해주세요",
+        "감사합니다",
+        "어제 산 셔츠요",
+        "엄마가 주문했어요",
+        "말하기 싫어요",
+    ],
+)
 def test_other_words_are_no_name(said: str) -> None:
     assert values(said, "orderer_name", "orderer_name") == []
 
 
-@pytest.mark.parametrize(("said", "name"), [("주문자는 김하늘이고 번호는 010-0000-1234", "김하늘"), ("이름 김하늘이에요", "김하늘"), ("성함은 이민지입니다", "이민지"), ("주문자 이름: 박서준", "박서준"), ("주문하신분 최유나", "최유나"), ("제 이름은 정다은이고요 주문 확인요", "정다은")])
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ("주문자는 김하늘이고 번호는 010-0000-1234", "김하늘"),
+        ("이름 김하늘이에요", "김하늘"),
+        ("성함은 이민지입니다", "이민지"),
+        ("주문자 이름: 박서준", "박서준"),
+        ("주문하신분 최유나", "최유나"),
+        ("제 이름은 정다은이고요 주문 확인요", "정다은"),
+    ],
+)
 def test_a_labelled_name_needs_no_question(said: str, name: str) -> None:
     assert values(said, "orderer_name") == [name]
 
 
-@pytest.mark.parametrize("said", ["김하늘이요", "이름 바꾸고 싶어요", "이름을 잘못 적었어요", "주문자 확인 부탁드려요", "이름이 뭐예요", "상품 이름이 뭐죠"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "김하늘이요",
+        "이름 바꾸고 싶어요",
+        "이름을 잘못 적었어요",
+        "주문자 확인 부탁드려요",
+        "이름이 뭐예요",
+        "상품 이름이 뭐죠",
+    ],
+)
 def test_an_unlabelled_or_mentioned_name_is_not_read(said: str) -> None:
     assert values(said, "orderer_name") == []
 
@@ -156,7 +243,21 @@ def test_an_address_is_split_into_query_and_detail(said: str, query: str, detail
     assert values(said, "address_detail") == ([detail] if detail else [])
 
 
-@pytest.mark.parametrize("said", ["화이트로 2개 주세요", "문자로 3번 왔어요", "사이즈로 95 주세요", "카드로 28800원 결제했어요", "그걸로 1개요", "L로 2장", "집으로 3시에 와주세요", "바로 2일 뒤에 와요", "별도로 500원 내나요", "서로 3개씩"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "화이트로 2개 주세요",
+        "문자로 3번 왔어요",
+        "사이즈로 95 주세요",
+        "카드로 28800원 결제했어요",
+        "그걸로 1개요",
+        "L로 2장",
+        "집으로 3시에 와주세요",
+        "바로 2일 뒤에 와요",
+        "별도로 500원 내나요",
+        "서로 3개씩",
+    ],
+)
 def test_a_particle_is_no_road(said: str) -> None:
     assert not names(said) & {"address_query"}
 
@@ -166,7 +267,17 @@ def test_a_zip_beside_an_address_is_taken() -> None:
     assert values("서울 강남구 테헤란로 152 우편번호 06236", "zipcode") == ["06236"]
 
 
-@pytest.mark.parametrize(("said", "detail"), [("101동 1203호로", "101동 1203호"), ("3층이요", "3층"), ("11층 1102호입니다", "11층 1102호"), ("래미안아파트 103동 502호", "래미안아파트 103동 502호"), ("302호", "302호"), ("지하 1층", "지하 1층")])
+@pytest.mark.parametrize(
+    ("said", "detail"),
+    [
+        ("101동 1203호로", "101동 1203호"),
+        ("3층이요", "3층"),
+        ("11층 1102호입니다", "11층 1102호"),
+        ("래미안아파트 103동 502호", "래미안아파트 103동 502호"),
+        ("302호", "302호"),
+        ("지하 1층", "지하 1층"),
+    ],
+)
 def test_a_detail_alone_is_read(said: str, detail: str) -> None:
     assert values(said, "address_detail", "address_detail") == [detail]
 
@@ -189,13 +300,27 @@ def test_a_date_is_read_as_kst_days(said: str, start: str, end: str | None) -> N
     assert (str(period.start), str(period.end)) == (start, end or start)
 
 
-@pytest.mark.parametrize(("said", "start"), [("3월 28일", "2026-03-28"), ("2월 1일", "2027-02-01"), ("금요일", "2026-03-20"), ("20일에 입고", "2026-03-20"), ("내일", "2026-03-17"), ("모레", "2026-03-18"), ("3일 뒤", "2026-03-19"), ("다음주 월요일", "2026-03-23")])
+@pytest.mark.parametrize(
+    ("said", "start"),
+    [
+        ("3월 28일", "2026-03-28"),
+        ("2월 1일", "2027-02-01"),
+        ("금요일", "2026-03-20"),
+        ("20일에 입고", "2026-03-20"),
+        ("내일", "2026-03-17"),
+        ("모레", "2026-03-18"),
+        ("3일 뒤", "2026-03-19"),
+        ("다음주 월요일", "2026-03-23"),
+    ],
+)
 def test_restock_dates_lie_ahead(said: str, start: str) -> None:
     found = [s.value for s in slots(said, direction="future") if s.name == "date"]
     assert [str(p.start) for p in found if isinstance(p, Period)] == [start]
 
 
-@pytest.mark.parametrize("said", ["일주일 걸려요", "며칠 걸려요", "3일 안에 와요?", "전주 사는데요", "2.5cm 굽", "이월 상품", "3개월 할부"])
+@pytest.mark.parametrize(
+    "said", ["일주일 걸려요", "며칠 걸려요", "3일 안에 와요?", "전주 사는데요", "2.5cm 굽", "이월 상품", "3개월 할부"]
+)
 def test_other_time_words_are_no_day(said: str) -> None:
     assert "date" not in names(said)
 
@@ -228,7 +353,19 @@ def test_options_of_equal_meaning_fold() -> None:
     assert option_key("2XL") == option_key("xxl")
 
 
-@pytest.mark.parametrize(("said", "count"), [("2개 주세요", 2), ("세 벌이요", 3), ("한 장만", 1), ("하나만 취소할게요", 1), ("두켤레", 2), ("열 개 주문", 10), ("3세트요", 3), ("둘만요", 2)])
+@pytest.mark.parametrize(
+    ("said", "count"),
+    [
+        ("2개 주세요", 2),
+        ("세 벌이요", 3),
+        ("한 장만", 1),
+        ("하나만 취소할게요", 1),
+        ("두켤레", 2),
+        ("열 개 주문", 10),
+        ("3세트요", 3),
+        ("둘만요", 2),
+    ],
+)
 def test_quantities_are_counted(said: str, count: int) -> None:
     assert values(said, "quantity") == [count]
 
@@ -238,7 +375,21 @@ def test_other_count_words_are_no_quantity(said: str) -> None:
     assert values(said, "quantity") == []
 
 
-@pytest.mark.parametrize(("said", "types"), [("취소할게요", ["cancel"]), ("반품하고 싶어요", ["return"]), ("교환해 주세요", ["exchange"]), ("환불해 주세요", ["refund"]), ("환뷸해주세여", ["refund"]), ("교환 말고 환불로 할게요", ["refund"]), ("반품 아니고 교환이요", ["exchange"]), ("재입고 알림 취소해줘", []), ("돌려보낼게요", ["return"]), ("돈으로 돌려주세요", ["refund"])])
+@pytest.mark.parametrize(
+    ("said", "types"),
+    [
+        ("취소할게요", ["cancel"]),
+        ("반품하고 싶어요", ["return"]),
+        ("교환해 주세요", ["exchange"]),
+        ("환불해 주세요", ["refund"]),
+        ("환뷸해주세여", ["refund"]),
+        ("교환 말고 환불로 할게요", ["refund"]),
+        ("반품 아니고 교환이요", ["exchange"]),
+        ("재입고 알림 취소해줘", []),
+        ("돌려보낼게요", ["return"]),
+        ("돈으로 돌려주세요", ["refund"]),
+    ],
+)
 def test_claim_types_are_read(said: str, types: list[str]) -> None:
     assert values(said, "claim_type") == types
 
@@ -280,12 +431,63 @@ def test_lead_days_are_read_when_open_or_after_restock() -> None:
     assert values("이틀 전에 샀어요", "lead_days") == []
 
 
-@pytest.mark.parametrize(("said", "score"), [("5점", 5), ("5", 5), ("별 다섯 개", 5), ("최고예요", 5), ("4점이요", 4), ("3점", 3), ("별로예요", 2), ("최악", 1), ("1점", 1), ("다섯개", 5), ("만점이요", 5), ("보통이에요", 3), ("네", None), ("6점", None), ("배송이 늦어요", None), ("★★★★★", 5), ("5점?", None)])
+@pytest.mark.parametrize(
+    ("said", "score"),
+    [
+        ("5점", 5),
+        ("5", 5),
+        ("별 다섯 개", 5),
+        ("최고예요", 5),
+        ("4점이요", 4),
+        ("3점", 3),
+        ("별로예요", 2),
+        ("최악", 1),
+        ("1점", 1),
+        ("다섯개", 5),
+        ("만점이요", 5),
+        ("보통이에요", 3),
+        ("네", None),
+        ("6점", None),
+        ("배송이 늦어요", None),
+        ("★★★★★", 5),
+        ("5점?", None),
+    ],
+)
 def test_scores_are_read_while_asked(said: str, score: int | None) -> None:
     assert values(said, "score", "csat_score") == ([score] if score else [])
 
 
-PRODUCTS = [("어제 산 셔츠 어디쯤 왔어여", "셔츠"), ("린넨셔츠 L 재고 있나요", "린넨셔츠"), ("린넨셔츠재고있나요", "린넨셔츠"), ("린넨 셔츠 화이트 L은 지금 품절인가요", "린넨 셔츠"), ("코튼 팬츠 얼마예요", "코튼 팬츠"), ("이거 언제 와요", None), ("목걸이 반품하고 싶어요", "목걸이"), ("니트가디건 다시 들어오나요?", "니트가디건"), ("검정 슬랙스 재입고 언제해여", "슬랙스"), ("배송 언제와요", None), ("20260314-0000127 취소해주세요", None), ("쿠션 커버 실측 좀 알려주세요", "쿠션 커버"), ("지난주에 주문한 원피스 취소요", "원피스"), ("후드티 M인데 L로 교환되나요", "후드티"), ("저번주에 시킨 운동화 230 교환하고 싶은데요", "운동화"), ("상담원 바꿔주세요", None), ("화이트는 품절인가요", None), ("셔츠랑 바지 반품할게요", "셔츠"), ("욕실 매트 있어요?", "욕실 매트"), ("울가디건이 안 맞아요", "울가디건"), ("가방은 언제 와요", "가방"), ("모자 두 개 주문했는데요", "모자"), ("안녕하세요 린넨 셔츠 문의드려요", "린넨 셔츠"), ("반지가 작아요", "반지"), ("환불해주세요", None), ("청바지입고예정", "청바지"), ("양말세트 품절 풀리면 알려줘", "양말세트"), ("네", None), ("원피스요", "원피스")]
+PRODUCTS = [
+    ("어제 산 셔츠 어디쯤 왔어여", "셔츠"),
+    ("린넨셔츠 L 재고 있나요", "린넨셔츠"),
+    ("린넨셔츠재고있나요", "린넨셔츠"),
+    ("린넨 셔츠 화이트 L은 지금 품절인가요", "린넨 셔츠"),
+    ("코튼 팬츠 얼마예요", "코튼 팬츠"),
+    ("이거 언제 와요", None),
+    ("목걸이 반품하고 싶어요", "목걸이"),
+    ("니트가디건 다시 들어오나요?", "니트가디건"),
+    ("검정 슬랙스 재입고 언제해여", "슬랙스"),
+    ("배송 언제와요", None),
+    ("20260314-0000127 취소해주세요", None),
+    ("쿠션 커버 실측 좀 알려주세요", "쿠션 커버"),
+    ("지난주에 주문한 원피스 취소요", "원피스"),
+    ("후드티 M인데 L로 교환되나요", "후드티"),
+    ("저번주에 시킨 운동화 230 교환하고 싶은데요", "운동화"),
+    ("상담원 바꿔주세요", None),
+    ("화이트는 품절인가요", None),
+    ("셔츠랑 바지 반품할게요", "셔츠"),
+    ("욕실 매트 있어요?", "욕실 매트"),
+    ("울가디건이 안 맞아요", "울가디건"),
+    ("가방은 언제 와요", "가방"),
+    ("모자 두 개 주문했는데요", "모자"),
+    ("안녕하세요 린넨 셔츠 문의드려요", "린넨 셔츠"),
+    ("반지가 작아요", "반지"),
+    ("환불해주세요", None),
+    ("청바지입고예정", "청바지"),
+    ("양말세트 품절 풀리면 알려줘", "양말세트"),
+    ("네", None),
+    ("원피스요", "원피스"),
+]
 
 
 @pytest.mark.parametrize(("said", "phrase"), PRODUCTS)

@@ -10,7 +10,17 @@ from sangdam.nlu.slots import NUMBER_NAMES
 
 NOW = datetime(2026, 3, 16, 3, 0, tzinfo=UTC)
 NUMBERS = NUMBER_NAMES | {"sensitive"}
-LABELLED = {"option", "quantity", "date", "period", "lead_days", "address_query", "address_detail", "orderer_name", "receiver_name"}
+LABELLED = {
+    "option",
+    "quantity",
+    "date",
+    "period",
+    "lead_days",
+    "address_query",
+    "address_detail",
+    "orderer_name",
+    "receiver_name",
+}
 
 
 class Labelled(TypedDict):
@@ -52,7 +62,12 @@ def compare(names: frozenset[str] | set[str]) -> tuple[int, int, int, list[str]]
         for want in wanted:
             for slot in left:
                 start, end = normal.raw_span(*slot.span)
-                if slot.name == want["name"] and shown(slot.value) == want["value"] and start < want["end"] and want["start"] < end:
+                if (
+                    slot.name == want["name"]
+                    and shown(slot.value) == want["value"]
+                    and start < want["end"]
+                    and want["start"] < end
+                ):
                     right += 1
                     left.remove(slot)
                     break

@@ -1,6 +1,6 @@
 """Agents in the database."""
 
-from sangdam.core.ids import AgentId, OrgId
+from sangdam.core.ids import AgentId, OrgId, UserId
 from sangdam.db.database import Row, Transaction
 
 
@@ -33,7 +33,7 @@ async def insert_agent(
     version: int,
     name: str,
     tools: list[str],
-    created_by: AgentId,
+    created_by: UserId,
 ) -> None:
     """A version that is active at once; the caller has made the earlier one inactive."""
     await tx.execute(

@@ -22,12 +22,11 @@ import uvicorn
 from rich.console import Console
 
 from cafe24_sandbox import Sandbox, SandboxConfig
-from sangdam.agent.store import insert_agent
 from sangdam.app import Product, Refused, opened, working
 from sangdam.cli.processes import Doors, catalogue, doors_on, prepared, private_file, run_doors, surroundings
 from sangdam.commerce.cafe24.tokens import read_pair
 from sangdam.core import logs
-from sangdam.core.ids import AgentId, UserId, new_trace_id, new_uuid
+from sangdam.core.ids import AgentId, UserId, new_trace_id
 from sangdam.db.postgres import EmbeddedPostgres
 from sangdam.orgs.model import Member, Scope
 from sangdam.settings import Settings
@@ -176,19 +175,9 @@ async def furnish(product: Product, sandbox: Sandbox, kept: Kept, *, base_url: s
     member = await owner(product, kept)
     org = member.org
     if "agent" not in kept.values:
-        agent, family = AgentId(new_uuid()), AgentId(new_uuid())
         async with product.db.org(org) as tx:
-            await insert_agent(
-                org,
-                tx,
-                agent=agent,
-                family=family,
-                version=1,
-                name="달빛이",
-                tools=agent_tools(product),
-                created_by=family,
-            )
-        kept.values["agent"] = str(family)
+            agent = await product.agents.create(tx, org, name="달빛이", tools=agent_tools(product), by=member.user)
+        kept.values["agent"] = str(agent.family)
         kept.write()
     if kept.values.get("origin") != base_url:
         widget = await Widgets(product.db, product.clock).create(

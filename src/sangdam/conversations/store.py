@@ -116,7 +116,8 @@ async def accept(
     row = await tx.fetchrow(
         """
         with locked as (
-          select id, next_seq, status, speaker, bot_context #>> '{expected,kind}' as expected from d_conv_sessions where org_id = $1 and id = $2 for update
+          select id, next_seq, status, speaker, owed_seq > answered_seq as owing, bot_context #>> '{expected,kind}' as expected
+          from d_conv_sessions where org_id = $1 and id = $2 for update
         ), seen as (
           select seq from d_conv_messages where session_id = $2 and client_id = $4 and org_id = $1
         ), said as (
@@ -134,7 +135,9 @@ async def accept(
           returning pg_notify('conversation', $1::text || ':' || $2::text), case when s.speaker = 'bot' then pg_notify('owed', $1::text || ':' || $2::text) end
         )
         select coalesce((select seq from said), (select seq from seen)) as seq, exists (select from seen) as duplicate, (select status from locked) as status,
-          (select count(*) from moved) as moved
+          (select count(*) from moved) as moved,
+          -- whoever was refused the row while this repeat held it is woken again
+          (select pg_notify('owed', $1::text || ':' || $2::text) from locked where owing and exists (select from seen)) as woken
         """,
         org, session, message, client_id, kind, text, sealed, _json(payload), _json(as_asked), original, now,
     )  # fmt: skip

@@ -124,7 +124,9 @@ class Chat:
             page = await self._parts.sessions.messages_after(caller.org, session.id, accepted.seq, limit=20)
             return next((message for message in page if message.sender == "bot"), None)
 
-        reply = await self._waits.until(caller.org, session.id, accepted.seq, look, seconds=LONGEST_SECONDS, answer=True)
+        reply = await self._waits.until(
+            caller.org, session.id, accepted.seq, look, seconds=LONGEST_SECONDS, answer=True
+        )
         if reply is None:
             return ChatPending(session_id=session.id, turn_id=None, seq=accepted.seq)
         return await self._answer(caller.org, session, reply)

@@ -82,7 +82,11 @@ class Frame:
             b"cache-control": b"no-store",
         }
         if cors is not None:
-            wanted |= {b"access-control-allow-origin": cors.encode("latin-1"), b"vary": b"origin", b"access-control-expose-headers": b"x-trace-id"}
+            wanted |= {
+                b"access-control-allow-origin": cors.encode("latin-1"),
+                b"vary": b"origin",
+                b"access-control-expose-headers": b"x-trace-id",
+            }
         if self._secure:
             wanted[b"strict-transport-security"] = b"max-age=31536000; includeSubDomains"
         event["headers"] = [*raw, *((name, value) for name, value in wanted.items() if name not in have)]

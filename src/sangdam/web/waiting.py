@@ -21,7 +21,14 @@ class Waits:
         self._answers_over = False
 
     async def until(
-        self, org: OrgId, session: SessionId, after: int, look: Callable[[], Awaitable[Found | None]], *, seconds: float, answer: bool = False
+        self,
+        org: OrgId,
+        session: SessionId,
+        after: int,
+        look: Callable[[], Awaitable[Found | None]],
+        *,
+        seconds: float,
+        answer: bool = False,
     ) -> Found | None:
         """What `look` finds, asked at once and after every move; None when the time is over or the process ends.
 
