@@ -204,6 +204,22 @@ async def test_who_waited_for_somebody_who_gave_up_asks_for_himself(mall: Mall, 
     assert answers.count("carriers") == 2
 
 
+async def test_the_first_failure_ends_the_other_questions_and_is_told_alone(database: Database) -> None:
+    class Half(Answers):
+        async def __call__(self, request: httpx2.Request) -> httpx2.Response:
+            if "member_id" in request.url.params:
+                return httpx2.Response(403, json={})
+            if "buyer_cellphone" in request.url.params:
+                await asyncio.Event().wait()
+            return await super().__call__(request)
+
+    async with a_mall(database, answering=Half(customers={"customers": [CUSTOMER]})) as mall:
+        call = mall.call()
+        with pytest.raises(ShopFailure, match="SCOPE_ERROR"):
+            await mall.shop.orders(call, VerifiedPhone(HANEUL), QUARTER)
+        assert {one.status for one in call.upstream} == {200, 403}, "what was given up says nothing of the mall"
+
+
 def test_a_window_is_split_into_parts_of_89_days_that_meet() -> None:
     for days in (0, 1, 87, 88, 89, 90, 177, 178, 179, 365):
         window = Window(DAY - timedelta(days=days), DAY)

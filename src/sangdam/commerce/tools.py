@@ -54,7 +54,7 @@ from sangdam.tools.model import (
 
 DEFAULT_DAYS = 90
 LONGEST_DAYS = 365
-EARLIEST = date(2000, 1, 1)
+YEARS = range(2000, 2100)
 ORDERER_FLOOR_SECONDS = 0.4
 ORDERER_PER_HOUR = 20
 
@@ -358,9 +358,9 @@ def list_asker(call: Call, given: ListOrdersIn) -> VerifiedPhone | Staff | Inval
 def window_of(given: ListOrdersIn, today: date) -> Window | None:
     """None for dates that do not make a window."""
     end = given.end_date or today
-    if min(end, given.start_date or end) < EARLIEST:
+    start = given.start_date or end - timedelta(days=min(DEFAULT_DAYS, end.toordinal() - 1))
+    if start.year not in YEARS or end.year not in YEARS:
         return None
-    start = given.start_date or end - timedelta(days=DEFAULT_DAYS)
     if start > end or (end - start).days > LONGEST_DAYS:
         return None
     return Window(start, end)

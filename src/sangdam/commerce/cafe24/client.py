@@ -181,6 +181,7 @@ class MallClient:
         )
         started, status = call.clock.monotonic(), None
         call.sent = call.sent or method != "GET"
+        given_up = False
         try:
             async with asyncio.timeout(seconds):
                 response = await self._client.send(request, stream=True, follow_redirects=False)
@@ -189,9 +190,13 @@ class MallClient:
                     return _Answer(status, response.headers, await _bounded(response))
                 finally:
                     await response.aclose()
+        except asyncio.CancelledError:
+            given_up = True  # by us: it says nothing of the mall
+            raise
         finally:
-            ms = int((call.clock.monotonic() - started) * 1000)
-            call.upstream.append(UpstreamCall(f"{method} {template}", status, ms, attempt))
+            if not given_up:
+                ms = int((call.clock.monotonic() - started) * 1000)
+                call.upstream.append(UpstreamCall(f"{method} {template}", status, ms, attempt))
 
     async def _again(self, call: Call, tries: int) -> bool:
         """Waits before the next try; False when there is none left."""

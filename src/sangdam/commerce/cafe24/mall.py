@@ -4,7 +4,7 @@ Reads of the same order by the same conversation are shared for a few seconds; a
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar, cast
@@ -107,9 +107,8 @@ class Cafe24Shop:
             case Staff():
                 filters.extend([{"member_id": member_id}] if member_id is not None else [])
         found: dict[OrderId, Order] = {}
-        for window in split(query.window):
-            for each in filters:
-                found.update(await self._search(call, window, each))
+        for each in await together(self._search(call, part, one) for part in split(query.window) for one in filters):
+            found.update(each)
         # The mall passes over filters it does not know, so that every one of them is checked again.
         mine = [
             order
@@ -236,6 +235,16 @@ def sole_member(members: Sequence[MemberId | None], *, needed: bool) -> MemberId
     if needed and members[0] is None:
         raise ShopFailure("CUSTOMER_MEMBER_ID_MISSING")
     return members[0] if len(members) == 1 else None
+
+
+async def together(questions: Iterable[Coroutine[None, None, T]]) -> list[T]:
+    """The answers in order. The first failure ends the other questions and is the failure of all."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(question) for question in questions]
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    return [task.result() for task in tasks]
 
 
 def split(window: Window) -> list[Window]:
