@@ -68,12 +68,23 @@ describe("links in text", () => {
   });
 
   it("keep every character of the text", () => {
-    const text = "가 https://a.example/b(c). 나\nhttps://d.example! 다";
+    const text = "가 https://a.example/b(c). 나\nhttps://d.example! 다 010-****-1234, 11월 22일(일)";
     expect(
       pieces(text)
-        .map((p) => (typeof p === "string" ? p : p.label))
+        .map((p) => (typeof p === "string" ? p : (p.whole ?? p.label)))
         .join(""),
     ).toBe(text);
+  });
+
+  it("leave numbers and dates in one piece, but nothing longer", () => {
+    expect(pieces("010-****-1234로, 20260314-0000127은 3월 14일(토)")).toEqual([
+      { whole: "010-****-1234" },
+      "로, ",
+      { whole: "20260314-0000127" },
+      "은 ",
+      { whole: "3월 14일(토)" },
+    ]);
+    expect(pieces("2~5일, 3-4개, 12-3-45")).toEqual(["2~5일, 3-4개, 12-3-45"]);
   });
 });
 

@@ -8,7 +8,7 @@ import { link, type LinkState, type Place } from "./link";
 import { asLanguage, wordsOf, type Language } from "./strings";
 import { due, emptyThread, openMessage, step, unread, type Thread, type ThreadEvent } from "./thread";
 import { sendable } from "./compose";
-import { https, isObject, str, type Action, type Message } from "./wire";
+import { isObject, page, str, type Action, type Message } from "./wire";
 
 const HINT_FOR = 25_000;
 const SLOW_AFTER = 900;
@@ -108,7 +108,7 @@ export function desk(at: Seat, keep: Keeper) {
         title: str(config.title),
         greeting: str(config.greeting),
         disclosure: str(config.disclosure),
-        privacy: https(config.privacy_url) ?? https(theme.privacy_url),
+        privacy: page(config.privacy_url) ?? page(theme.privacy_url),
         language: wished ?? asLanguage(config.language) ?? view.language,
       });
       tell({ type: "session", id: session, epoch });

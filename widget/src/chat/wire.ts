@@ -87,6 +87,11 @@ export function https(x: unknown): string | null {
   }
 }
 
+/** An address of our own origin, which may be plain http on a developer's machine, or any https one. */
+export function page(x: unknown): string | null {
+  return typeof x === "string" && x.startsWith(`${location.origin}/`) ? x : https(x);
+}
+
 function picture(x: unknown): string | null {
   return typeof x === "string" && /^\/(?!\/)/.test(x) ? x : https(x);
 }

@@ -15,6 +15,8 @@ function Text({ text, opensNew }: { text: string; opensNew: string }) {
       {pieces(text).map((piece) =>
         typeof piece === "string" ? (
           piece
+        ) : piece.whole !== undefined ? (
+          <span class="whole">{piece.whole}</span>
         ) : (
           <a href={piece.href} target="_blank" rel="noopener noreferrer nofollow">
             {piece.label}
