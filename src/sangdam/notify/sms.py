@@ -77,9 +77,14 @@ class Solapi:
 
 
 def kind_of(text: str) -> Literal["SMS", "LMS"] | None:
-    """By EUC-KR bytes: one for ASCII, two for the rest, also for what EUC-KR does not hold. None for more than an LMS takes."""
-    size = sum(1 if character.isascii() else 2 for character in text)
+    """By EUC-KR bytes. None for more than an LMS takes."""
+    size = sum(_bytes(character) for character in text)
     return "SMS" if size <= SMS_BYTES else "LMS" if size <= LMS_BYTES else None
+
+
+def _bytes(character: str) -> int:
+    """Counted by the strictest reading: a syllable outside EUC-KR (똠) is spelled out in eight bytes, a sign it lacks takes two."""
+    return 1 if character.isascii() else max(2, len(character.encode("euc-kr", errors="replace")))
 
 
 def read_answer(content: bytes) -> Accepted | Rejected | None:
