@@ -20,7 +20,7 @@ from sangdam.commerce.memory import MemoryShop
 from sangdam.commerce.statuses import class_of, text_of
 from sangdam.conversations.model import Accepted, NewSession, Session
 from sangdam.core.clock import KST, SettableClock
-from sangdam.core.ids import MemberId, OrderId, OrgId, UserId, new_trace_id
+from sangdam.core.ids import MemberId, OrderId, OrgId, UserId, new_trace_id, new_uuid
 from sangdam.core.phone import Phone
 from sangdam.core.shop import (
     CLAIM_CLASSES,
@@ -344,6 +344,5 @@ async def talking(
 
 async def an_agent(product: Product, org: OrgId, by: UserId | None = None) -> Agent:
     async with product.db.org(org) as tx:
-        return await product.agents.create(
-            tx, org, name="달빛이", tools=[tool.name for tool in product.registry], by=by
-        )
+        tools = [tool.name for tool in product.registry]
+        return await product.agents.create(tx, org, name="달빛이", tools=tools, by=by or UserId(new_uuid()))

@@ -73,10 +73,10 @@ async def test_the_answer_is_the_same_whether_or_not_the_phone_has_orders(place:
     assert {k: v for k, v in known.result.items() if k not in differing} == {k: v for k, v in unknown.result.items() if k not in differing}  # fmt: skip
 
 
-@pytest.mark.parametrize("number", ["021234567", "050412345678", "15881234", "0101234", "abc"])
-async def test_what_cannot_receive_a_code_gets_none(place: Place, number: str) -> None:
-    outcome = await place.use(await place.session(), "send_otp", phone=number)
-    assert isinstance(outcome, Invalid)
+async def test_what_cannot_receive_a_code_gets_none(place: Place) -> None:
+    session = await place.session()
+    for number in ("021234567", "050412345678", "15881234", "0101234", "abc", ""):
+        assert isinstance(await place.use(session, "send_otp", phone=number), Invalid)
     assert list(place.phone.sent) == []
 
 
@@ -330,11 +330,11 @@ async def test_wrong_codes_of_one_moment_are_counted_one_by_one(place: Place) ->
     assert sorted(code_of(outcome) or "" for outcome in outcomes) == ["OTP_INVALID"] * 4 + ["OTP_LOCKED"] * 4
 
 
-@pytest.mark.parametrize("code", ["12345", "1234567", "12345a", "", " 123456"])
-async def test_what_is_no_code_is_no_try(place: Place, code: str) -> None:
+async def test_what_is_no_code_is_no_try(place: Place) -> None:
     session = await place.session()
     await sent(place, session)
-    assert isinstance(await verify(place, session, code), Invalid)
+    for code in ("12345", "1234567", "12345a", "", " 123456"):
+        assert isinstance(await verify(place, session, code), Invalid)
     (row,) = await place.rows("select attempts from h_auth_otp_verifications")
     assert row["attempts"] == 0
 

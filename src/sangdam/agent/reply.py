@@ -19,6 +19,8 @@ from sangdam.core.facts import OrderFacts, OrderLine, ShipmentFacts, TrackShipme
 from sangdam.core.korean import english_date, korean_date, with_particle, won
 from sangdam.core.shop import StatusClass
 
+WHY = {"otp_consent": "phone", "otp_again": "phone", "orderer_phone": "orderer_name"}
+"""Questions whose reason is not that of their kind."""
 TEXT_LIMIT = 600
 BUTTON_LIMIT = 5
 LIST_LIMIT = 9
@@ -148,7 +150,7 @@ def question_words(state: State, waiting: Waiting, draft: Draft) -> str:
     first = words(language, waiting.step.template, waiting.step.params)
     text = first if draft.again == 0 else words(language, f"again.{kind}.{min(draft.again, 2)}")
     if draft.reason_asked:
-        text = f"{words(language, f'why.{kind}')} {text}"
+        text = f"{words(language, f'why.{WHY.get(waiting.step.key, kind)}')} {text}"
     if text == state.last_text:
         text = words(language, f"again.{kind}.{1 if draft.again != 1 else 2}")
     return text

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from rapidfuzz import fuzz
 
@@ -195,6 +195,14 @@ class Understanding:
         ):
             kept = [command for command in commands if isinstance(command, SetSlot | SetLanguage)]
             return Reading((*kept, StartFlow("order_lookup", "ask_own")), "rules", 1.0, candidates)
+        if (
+            question is None
+            and state.run is None
+            and asides.dont_know(normal)
+            and "주문" in normal.bare
+            and best.action is not Action.ACT
+        ):
+            return Reading((*found, StartFlow("order_lookup", "ask_own")), "rules", 1.0, candidates)
         if not named and all(isinstance(command, SetSlot | SetLanguage) for command in commands):
             commands.append(Unread())
         return Reading(tuple(commands[:8]), "lexical", best.top.probability, candidates)
@@ -402,13 +410,38 @@ def answered(
 def yes_no_to_more(normal: Normal, state: State) -> tuple[Command, ...]:
     if not state.more:
         return ()
-    match read_yes_no(normal, verbs=()):
+    match yes_or_no_in(normal):
         case "yes":
             return (Affirm(),)
         case "no":
             return (Deny(),)
         case _:
             return ()
+
+
+_ENGLISH_YES = re.compile(
+    r"(?:yes|yeah|yep|yup|sure|ok|okay|alright|please|go ahead|do it|send it|of course)(?:[ ,]+(?:please|thanks|thank you|go ahead|do it|send it|do))*[ .!]*",
+    re.IGNORECASE,
+)
+_ENGLISH_NO = re.compile(
+    r"(?:no|nope|nah|not now|don't|do not)(?:[ ,]+(?:thanks|thank you|please|that's all|that is all|nothing else|need))*[ .!]*",
+    re.IGNORECASE,
+)
+
+
+def yes_or_no_in(
+    normal: Normal, *, polarity: Literal["offer", "ok_check"] = "offer", verbs: tuple[str, ...] = ()
+) -> Literal["yes", "no"] | None:
+    """In either language."""
+    if _ENGLISH_YES.fullmatch(normal.text.strip()):
+        return "yes"
+    if _ENGLISH_NO.fullmatch(normal.text.strip()):
+        return "no"
+    match read_yes_no(normal, polarity=polarity, verbs=verbs):
+        case "yes" | "no" as said:
+            return said
+        case _:
+            return None
 
 
 def to_yes_no(normal: Normal, step: YesNo, state: State) -> tuple[Command, ...]:
@@ -420,7 +453,7 @@ def to_yes_no(normal: Normal, step: YesNo, state: State) -> tuple[Command, ...]:
         return (SetSlot("way", "other_number"),)
     if "way" in step.accepts and asides.no_phone(normal):
         return (SetSlot("way", "order"),)
-    match read_yes_no(normal, polarity=step.polarity, verbs=step.verbs):
+    match yes_or_no_in(normal, polarity=step.polarity, verbs=step.verbs):
         case "yes":
             return (Affirm(),)
         case "no":
@@ -444,7 +477,7 @@ def to_choice(normal: Normal, step: Choice, state: State, now: datetime) -> tupl
             return (Page(to),)
         case _:
             pass
-    if len(options) == 1 and read_yes_no(normal) == "yes":
+    if len(options) == 1 and yes_or_no_in(normal) == "yes":
         return (Choose(options[0].id),)
     return pressed(normal, step.buttons, step.accepts, state)
 
@@ -466,7 +499,7 @@ def to_ask(normal: Normal, values: Sequence[Slot], step: Ask, state: State) -> t
         )
         if score is not None:
             return (SetSlot("score", int(cast("int", score))),)
-    if "skip" in step.accepts and (asides.skip(normal) or read_yes_no(normal) == "no"):
+    if "skip" in step.accepts and (asides.skip(normal) or yes_or_no_in(normal) == "no"):
         return (SetSlot("skip", True),)
     if step.kind == "contact":
         contact = next((value.value for value in values if value.name in ("contact", "phone", "landline")), None)
@@ -504,7 +537,7 @@ def pressed(normal: Normal, buttons: Sequence[Button], accepts: Sequence[str], s
             return (SetSlot("way", value),)
     if not offered or any(char.isdigit() for char in said):
         return ()
-    match read_yes_no(normal):
+    match yes_or_no_in(normal):
         case "yes":
             first = next(
                 (button for button in buttons if button.style == "primary" or button.action.get("slot") == "way"), None
