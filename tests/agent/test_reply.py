@@ -72,11 +72,7 @@ def test_an_answer_comes_before_the_question() -> None:
 
 def test_a_second_question_is_left_out() -> None:
     reply = composed(asking(ASK, says=[Say("w.lock"), Say("more.yes")]))
-    assert (
-        reply.text == "안전을 위해 15분 동안 확인을 잠시 막아 두었어요.\n네, 무엇을 도와드릴까요?"
-        or reply.text.count("?") == 0
-    )
-    assert reply.text.split("\n")[-1] == KO["pick.ask"]
+    assert reply.text == f"안전을 위해 15분 동안 확인을 잠시 막아 두었어요.\n{KO['pick.ask']}"
 
 
 @pytest.mark.parametrize("key", ["unread", "repeat.none", "menu", "cancel.nothing"])
@@ -251,7 +247,7 @@ def test_a_name_that_looks_like_a_moment_is_still_a_name(name: str) -> None:
 
 def test_words_of_the_mall_are_quoted_and_never_filled_in() -> None:
     text = words("ko", "order.facts", {"date": MOMENT, "title": "{shop} 셔츠 {0}", "status": "{status}"})
-    assert text == "3월 14일(토)에 주문하신 {shop} 셔츠 {0} 상품은 지금 '{status}' 상태예요."
+    assert text == "3월 14일(토)에 주문하신 {shop} 셔츠 {0}은 지금 '{status}' 상태예요."
 
 
 # Whole conversations --------------------------------------------------------------------------------------------------

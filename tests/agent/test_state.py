@@ -77,6 +77,7 @@ def test_what_was_remembered_is_the_state_again(state: State) -> None:
     assert to_memory(again) == to_memory(state)
 
 
+SESSION, TURN = uuid.UUID(int=7), uuid.UUID(int=8)
 CANARIES = {
     "phone": "01023456789", "landline": "0223456789", "safe_number": "050423456789", "orderer_name": "김하늘", "otp": "482913", "address_query": "서울특별시 강남구 테헤란로 152",
     "address_detail": "11층 1102호", "contact": "01098765432", "csat_reason": "010-2345-6789로 전화했는데 늦었어요", "wish_text": "김하늘인데 환불해 주세요",
@@ -98,7 +99,7 @@ def test_the_readable_half_holds_no_raw_personal_value(values: dict[str, str], a
         last_text="010-2345-6789로 인증번호를 보내 드릴까요?",
         last_action=json.dumps({"value": CANARIES["phone"]}),
     )  # fmt: skip
-    context = context_of(state, session=uuid.uuid4(), turn=uuid.uuid4(), rev=2)
+    context = context_of(state, session=SESSION, turn=TURN, rev=2)
     for text in (json.dumps(context, ensure_ascii=False), json.dumps(projection(context), ensure_ascii=False)):
         for part in SECRET_PARTS:
             assert part not in text
@@ -111,7 +112,7 @@ def test_every_personal_slot_has_its_canary() -> None:
 
 @given(st.sampled_from(("product_query", "delivery_problem", "start", "anything")), st.sampled_from(("010-2345-6789", "01023456789 셔츠", "haneul23456789@example.com")))  # fmt: skip
 def test_a_free_slot_passes_the_masker_too(name: str, value: str) -> None:
-    context = context_of(State(slots={name: Slot(value, 1)}), session=uuid.uuid4(), turn=None, rev=0)
+    context = context_of(State(slots={name: Slot(value, 1)}), session=SESSION, turn=None, rev=0)
     assert "2345" not in json.dumps(context)
 
 
@@ -120,7 +121,7 @@ def test_a_free_slot_passes_the_masker_too(name: str, value: str) -> None:
 def test_any_state_can_be_shown(state: State) -> None:
     if state.csat is not None:
         state = replace(state, csat={"score": 3, "reason": None})
-    context = context_of(state, session=uuid.uuid4(), turn=uuid.uuid4(), rev=7)
+    context = context_of(state, session=SESSION, turn=TURN, rev=7)
     seen = projection(json.loads(json.dumps(context, ensure_ascii=False)))
     assert seen == projection(context)
     assert (seen["rev"], seen["turn_id"], seen["assurance"]) == (7, context["turn_id"], state.proof.identity.level.name)
