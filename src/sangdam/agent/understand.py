@@ -264,7 +264,7 @@ def request_slots(intent: str, normal: Normal, text: str, values: Sequence[Slot]
             SetSlot("period", {"start": period.start.isoformat(), "end": period.end.isoformat(), "text": period.text})
         )
     product = product_phrase(normal)
-    if product is not None:
+    if product is not None and _WORDS.search(product):
         slots.append(SetSlot("product_query", product))
     named = any(value.name == "order_id" for value in values)
     if slots and not named:

@@ -136,6 +136,7 @@ def from_list(purpose: str) -> Flow[str | None]:
     product: str | None = yield from known("product_query")
     offset = 0
     wide = False
+    seen: dict[tuple[int, str], ListOrdersOut] = {}
     while True:
         window: dict[str, str] = {}
         if period is not None:
@@ -143,13 +144,18 @@ def from_list(purpose: str) -> Flow[str | None]:
         elif wide:
             today = date.fromisoformat((yield from known("today")))
             window = {"start_date": str(today - timedelta(days=WIDE_DAYS)), "end_date": str(today)}
-        listed = yield from fetch(purpose, offset // FETCH + 1, window)
-        if listed is None:
-            return None
+        asked = (offset // FETCH + 1, window.get("start_date", ""))
+        if asked not in seen:
+            listed = yield from fetch(purpose, asked[0], window)
+            if listed is None:
+                return None
+            seen[asked] = listed
+        listed = seen[asked]
         if period is not None or product is not None:
             fitting = [order for order in listed.orders if product is None or names_match(product, order.item_names)]
             if not fitting:
-                yield from say("pick.filter_none", what=filter_words(period, product))
+                if period is not None:  # a word may have been no product at all; a day certainly was a day
+                    yield from say("pick.filter_none", what=filter_words(period, product))
                 period = product = None
                 continue
         else:
