@@ -48,7 +48,7 @@ demo: install front
 
 test: install front
 	$(say) 'tests'
-	@$(PY) -m pytest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
+	@$(PY) -m pytest -n $(JOBS) --dist loadgroup $(PYTEST_ARGS)
 
 check: install
 	$(say) 'format'

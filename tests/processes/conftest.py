@@ -8,7 +8,8 @@ import pytest
 
 from sangdam.db.testing import Addresses
 from tests.processes.running import PATIENCE, free_ports, started
-from tests.processes.shop import Sandbox, Shop, furnished
+from tests.processes.sandbox import Sandbox
+from tests.processes.shop import Shop, furnished
 
 
 @pytest.fixture

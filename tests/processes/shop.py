@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,53 +22,11 @@ from sangdam.tools.registry import sync_catalogue
 from sangdam.web import Widgets
 from tests.conversations.talk import an_agent
 from tests.doors.shopfront import Chat, an_org
-from tests.processes.running import PATIENCE, Program, free_ports, started, until
+from tests.processes.running import PATIENCE, Program, free_ports, started
+from tests.processes.sandbox import Sandbox
 
 MALL = "sandboxmall"
 KEY = "sdw_pk_abcdefghijklmnopqrstuvwx"
-
-
-@dataclass
-class Sandbox:
-    """The mall's controls."""
-
-    base: str
-    http: httpx2.AsyncClient
-
-    async def control(self, method: str, path: str, body: Mapping[str, Any] | None = None, **query: str) -> Any:
-        answer = await self.http.request(method, f"{self.base}/_control/{path}", json=body, params=query)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    async def texts(self) -> list[dict[str, Any]]:
-        """Text messages that arrived, newest first."""
-        return (await self.http.get(f"{self.base}/inbox", headers={"accept": "application/json"})).json()
-
-    async def code(self) -> str:
-        """The one-time code that was sent last."""
-        found = re.search(r"\b\d{6}\b", (await self.texts())[0]["text"])
-        assert found is not None
-        return found.group()
-
-    async def orders(self, phone: str) -> dict[str, str]:
-        """Order numbers of a shopper of the cast, by what they are an example of."""
-        shoppers = (await self.control("GET", "cast"))["shoppers"]
-        return next(each["orders"] for each in shoppers if each["phone"] == phone)
-
-    async def order(self, number: str) -> dict[str, Any]:
-        return (await self.control("GET", "state", order_id=number))["orders"][0]
-
-    async def fault(self, **rule: Any) -> int:
-        return (await self.control("POST", "faults", rule))["faults"][0]["id"]
-
-    async def struck(self, fault: int) -> None:
-        """Until a call has met this fault."""
-
-        async def look() -> bool:
-            rules = (await self.control("GET", "faults"))["faults"]
-            return any(rule["id"] == fault and rule["hits"] > 0 for rule in rules)
-
-        await until(look)
 
 
 def settings(addresses: Addresses, sandbox: Sandbox, port: int) -> dict[str, str]:
@@ -192,7 +149,7 @@ async def furnished(addresses: Addresses, sandbox: Sandbox, folder: Path) -> Sho
         async with await Database.open(addresses.owner, min_size=1, max_size=1) as owner, owner.system() as tx:
             await sync_catalogue(tx, product.registry)
         org, member = await an_org(product, "dalbit", "owner@example.com")
-        agent = await an_agent(product, org)
+        agent = await an_agent(product, org, member.user)
         await Widgets(product.db, product.clock).create(org, agent.family, origins=[], public_key=KEY)
         await product.connections.connect(
             org,

@@ -14,7 +14,7 @@ import pytest
 from sangdam.db.testing import Addresses
 from sangdam.settings import REQUIRED_IN_PROD, TEST_SWITCHES
 from tests.processes.running import finished, free_ports, started
-from tests.processes.shop import Sandbox
+from tests.processes.sandbox import Sandbox
 
 REFUSED, DEPENDENCY_DOWN = 3, 4
 
