@@ -194,7 +194,8 @@ class JobRunner:
                     dequeue_timeout=timedelta(seconds=POLL_SECONDS),
                     batch_size=max(1, self._at_once // 2),
                     max_concurrent_tasks=self._at_once,
-                    shutdown_on_listener_failure=True,
+                    # Its first probe is sent before it listens and is lost; the poll finds what a notification does not tell.
+                    shutdown_on_listener_failure=False,
                     heartbeat_timeout=timedelta(seconds=HEARTBEAT_SECONDS),
                 )
             finally:
