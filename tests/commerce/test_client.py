@@ -142,8 +142,9 @@ async def test_a_try_that_would_pass_the_deadline_is_not_made(database: Database
         assert (play.mall.pauses, failure.detail["attempts"]) == ([0.3], 2)
 
 
-async def test_nothing_is_sent_when_no_time_is_left(database: Database) -> None:
-    async with stage(database, OK) as play:
+@pytest.mark.parametrize("limiter", [OpenLimiter, MallLimiter])
+async def test_nothing_is_sent_when_no_time_is_left(database: Database, limiter: type[MallLimiter]) -> None:
+    async with stage(database, OK, limiter=limiter) as play:
         await play.fails("CAFE24_TIMEOUT", call=play.mall.call(seconds=0.04))
         assert play.script.asked == []
 

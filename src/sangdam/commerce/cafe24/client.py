@@ -88,6 +88,10 @@ class MallClient:
         """
         return await self._request(call, org, method, template, path, body=body)
 
+    async def drain(self) -> None:
+        """Before a process ends: waits for the renewals under way."""
+        await self._tokens.drain()
+
     async def _request(
         self,
         call: Call,
@@ -104,12 +108,12 @@ class MallClient:
         limiter = self._limiter(mall)
         tries, attempt, renewed, version, offered = 0, 0, False, self._version_for(call, mall), False
         while True:
+            if call.remaining <= LEAST_SECONDS:
+                raise ShopFailure("CAFE24_TIMEOUT", retryable=True, detail={"attempts": attempt})
             try:
                 await limiter.take(call.deadline - LEAST_SECONDS)
             except BudgetSpent:
                 raise ShopFailure("CAFE24_RATE_LIMITED", retryable=True, detail={"bucket": "ours"}) from None
-            if call.remaining <= LEAST_SECONDS:
-                raise ShopFailure("CAFE24_TIMEOUT", retryable=True, detail={"attempts": attempt})
             attempt += 1
             try:
                 answer = await self._send(call, method, template, path, token, version, attempt, params, body)
