@@ -78,3 +78,13 @@ async def test_laughter_and_nothing_leave_the_question_open(talk: Talk) -> None:
     assert reply.expected == "order_id_or_phone"
     await talk.prove(code=CODE)
     assert talk.heard[-1].cards
+
+
+async def test_more_lines_than_one_turn_hears_are_all_answered(talk: Talk) -> None:
+    first = await talk.send("배송 조회요")
+    for number in range(24):
+        await talk.send(f"빨리요 {number}번째예요")
+    outcomes = [await talk.product.turns.work(talk.org, talk.session.id) for _ in range(3)]
+    assert outcomes == ["partly", "answered", "nothing"]
+    messages = await talk.product.sessions.messages_after(talk.org, talk.session.id, first.seq)
+    assert [message.sender for message in messages][-2:] == ["bot", "bot"]

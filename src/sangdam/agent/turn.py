@@ -33,6 +33,7 @@ from sangdam.agent.understand import Understanding
 from sangdam.conversations.turns import Closing, Heard, Loaded, Opening, TurnBook
 from sangdam.core.clock import Clock, kst_date
 from sangdam.core.ids import CallId, OrgId, SessionId, TurnId, new_trace_id
+from sangdam.core.mask import mask_text
 from sangdam.db import chain
 from sangdam.db.chain import AuditEvent, EventType
 from sangdam.db.database import Database, Transaction
@@ -61,7 +62,7 @@ class Shop:
 
 
 Shops = Callable[[OrgId], Awaitable[Shop]]
-Worked = Literal["answered", "superseded", "nothing", "busy", "skipped"]
+Worked = Literal["answered", "partly", "superseded", "nothing", "busy", "skipped"]
 
 
 @dataclass
@@ -146,7 +147,10 @@ class Turns:
         """Turns this process is working on, whose leases it has to renew."""
 
     async def work(self, org: OrgId, session: SessionId) -> Worked:
-        """Answers what the conversation owes. `superseded`: newer words came, call again; `busy`: somebody alive works on it."""
+        """Answers what the conversation owes.
+
+        `superseded`: newer words came, call again; `partly`: more is owed than one turn hears, call again; `busy`: somebody alive works on it.
+        """
         shop = await self._shops(org)
         async with self._db.org(org) as tx:
             loaded = await self._book.load(org, tx, session)
@@ -394,7 +398,7 @@ class Turns:
             session_status="closed" if work.state.closed is not None else None,
             outcome=self._outcome(work),
             category=work.intent,
-            csat={**work.state.csat, "at": now.isoformat()} if work.state.csat else None,
+            csat=csat_of(work.state, now),
             order_ids=self._owned_orders(work),
             phone_hash=self._phone_hash(org, work),
         )
@@ -402,7 +406,7 @@ class Turns:
         if seq is None:
             return await self._give_way(org, tx, work, now)
         await chain.append(tx, org, events=work.events)
-        return "answered"
+        return "answered" if work.opening.seq_to >= work.loaded.owed_seq else "partly"
 
     async def _give_way(self, org: OrgId, tx: Transaction, work: Work, now: datetime) -> Worked:
         """Newer words came while this turn worked: its answer is dropped, its calls stay for the next one."""
@@ -452,6 +456,14 @@ class Turns:
         for org, ids in by_org.items():
             async with self._db.org(org) as tx:
                 await self._book.renew(org, tx, ids, lease_until=self._clock.now() + timedelta(seconds=LEASE_SECONDS))
+
+
+def csat_of(state: State, now: datetime) -> dict[str, Any] | None:
+    """What was rated, with the reason masked: people write numbers there too."""
+    if state.csat is None:
+        return None
+    reason = state.csat["reason"]
+    return {"score": state.csat["score"], "reason": mask_text(reason) if reason else None, "at": now.isoformat()}
 
 
 def question_token(state: State) -> str:

@@ -93,7 +93,7 @@ class Worker:
                 for _ in range(ATTEMPTS):
                     self._again.discard(session)
                     worked = await self._turns.work(org, session)
-                    if worked == "busy" or (worked != "superseded" and session not in self._again):
+                    if worked == "busy" or (worked not in ("superseded", "partly") and session not in self._again):
                         break
         except SangdamError as error:
             log.warning("turn_not_worked", session=str(session), org=str(org), kind=error.kind.value)

@@ -35,6 +35,7 @@ HEARTBEAT_SECONDS = 15.0
 POLL_SECONDS = 1.0
 """A new job is told of at once; one that is to be repeated, or whose worker died, is found by looking."""
 DRAIN_SECONDS = 20.0
+FIRST_PROBE_SECONDS = 2.0
 _RECONNECT_SECONDS = 1.0
 
 log = structlog.stdlib.get_logger(__name__)
@@ -187,6 +188,7 @@ class JobRunner:
                     timetable.name, timetable.cron, executor_factory=_KoreanTime, clean_old=False, accepts_context=False
                 )(_told(timetable))
             self._queue = queue
+            _probe_later(queue, self._stopping)
             if self._stopping.is_set():
                 return
             try:
@@ -194,8 +196,7 @@ class JobRunner:
                     dequeue_timeout=timedelta(seconds=POLL_SECONDS),
                     batch_size=max(1, self._at_once // 2),
                     max_concurrent_tasks=self._at_once,
-                    # Its first probe is sent before it listens and is lost; the poll finds what a notification does not tell.
-                    shutdown_on_listener_failure=False,
+                    shutdown_on_listener_failure=True,
                     heartbeat_timeout=timedelta(seconds=HEARTBEAT_SECONDS),
                 )
             finally:
@@ -254,6 +255,18 @@ def _pause(starts: int, error: Exception) -> timedelta:
     """1, 2, 4 … 60 s, or what the failure itself asks for."""
     asked = error.retry_after if isinstance(error, SangdamError) else None
     return timedelta(seconds=asked if asked is not None else min(60.0, 2.0 ** (starts - 1)))
+
+
+def _probe_later(queue: PgQueuer, stopping: asyncio.Event) -> None:
+    """The library sends its first probe before it listens; such a probe is lost and ends a healthy loop ten seconds later."""
+    manager = cast(Any, queue.qm)
+    probe = manager._run_periodic_health_check
+
+    async def later() -> None:
+        await _sleep_or(stopping, FIRST_PROBE_SECONDS)
+        await probe()
+
+    manager._run_periodic_health_check = later
 
 
 async def _sleep_or(stopping: asyncio.Event, seconds: float) -> None:

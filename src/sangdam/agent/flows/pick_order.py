@@ -190,13 +190,16 @@ def from_list(purpose: str) -> Flow[str | None]:
                     return None
             continue
         total = len(fitting) if filtered else listed.total
+        if not fitting:  # the list became shorter between two pages
+            offset, seen = 0, {}
+            continue
         if total == 1:
             only = fitting[0]
             yield from note("order_id", only.order_id)
             yield from say("pick.only", date=only.ordered_at, title=title_of(only))
             return only.order_id
         start = offset % FETCH
-        shown = fitting[start : start + PAGE]
+        shown = fitting[start : start + PAGE] or fitting[:PAGE]
         more = len(fitting) > start + PAGE or (not filtered and listed.has_more)
         picked = yield from choose(
             choice_of(

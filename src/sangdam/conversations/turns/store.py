@@ -191,12 +191,12 @@ async def close(org: OrgId, tx: Transaction, loaded: Loaded, closing: Closing, *
     return await tx.fetchval(
         """
         with moved as (
-          update d_conv_sessions set next_seq = next_seq + 1, state_rev = $4, answered_seq = $5, owed_since = null, bot_context = $6::text::jsonb, slots_sealed = $7, language = $8,
+          update d_conv_sessions set next_seq = next_seq + 1, state_rev = $4, answered_seq = $5, owed_since = case when owed_seq > $5 then owed_since end, bot_context = $6::text::jsonb, slots_sealed = $7, language = $8,
             status = coalesce($9, status), outcome = coalesce($10, outcome), category = coalesce($11, category), csat = coalesce($12::text::jsonb, csat), last_activity_at = $13,
             closed_at = case when $9 = 'closed' then $13 else closed_at end, speaker = case when $9 = 'closed' then 'nobody' else speaker end,
             order_ids = case when $14::text[] <@ order_ids then order_ids else order_ids || (select coalesce(array_agg(x), '{}') from unnest($14::text[]) x where x <> all(order_ids)) end,
             phone_hash = coalesce($15, phone_hash)
-          where org_id = $1 and id = $2 and state_rev = $3 and owed_seq <= $5 and speaker = 'bot'
+          where org_id = $1 and id = $2 and state_rev = $3 and owed_seq <= $34 and speaker = 'bot'
           returning next_seq - 1 as seq
         ), said as (
           insert into d_conv_messages (id, org_id, session_id, seq, sender, kind, text, text_sealed, pii, payload, turn_id, created_at)
@@ -219,7 +219,7 @@ async def close(org: OrgId, tx: Transaction, loaded: Loaded, closing: Closing, *
         closing.outcome, closing.category, _json(closing.csat) if closing.csat else None, closing.at, list(closing.order_ids), closing.phone_hash,
         message, closing.reply_kind, masked, sealed_text, _json(closing.reply_payload), opening.turn,
         opening.turn_no, closing.status, opening.seq_from, closing.intent, _json(closing.reading), _json(closing.commands), _json(closing.trail),
-        list(closing.call_ids), _json(closing.failed) if closing.failed else None, closing.latency_ms, opening.trace_id, opening.at,
+        list(closing.call_ids), _json(closing.failed) if closing.failed else None, closing.latency_ms, opening.trace_id, opening.at, loaded.owed_seq,
     )  # fmt: skip
 
 
