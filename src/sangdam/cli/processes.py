@@ -97,6 +97,8 @@ async def run_doors(server: Doors, site: Site, *, rest: Callable[[], Awaitable[N
         site.drain()
         if rest is not None:
             await rest()
+        site.settle()
+        await site.hub.show_all()
     server.should_exit = True
     await serving
 

@@ -41,6 +41,7 @@ BACKLOG_BYTES = 256 * 1024
 PAGE = 32
 """Messages read at once: of the longest ones fewer bytes than the backlog."""
 CATCH_UP_SECONDS = 10.0
+LAST_LOOK_SECONDS = 3.0
 PROGRESS_SECONDS = 0.25
 TYPING_SECONDS = 3.0
 RECONNECT_MS = 800
@@ -134,6 +135,14 @@ class Hub:
         self.draining = True
         for window in list(self._windows):
             window.say({"type": "draining", "reconnect_in_ms": RECONNECT_MS})
+
+    async def show_all(self) -> None:
+        """Every window shows what is stored by now; after the last turn of this process, before the doors close."""
+        for window in list(self._windows):
+            self._wake(window)
+        reading = [window.pump for window in self._windows if window.pump is not None]
+        if reading:
+            await asyncio.wait(reading, timeout=LAST_LOOK_SECONDS)
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One socket from handshake to end, as an ASGI application."""
