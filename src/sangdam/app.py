@@ -143,6 +143,7 @@ class Product:
             clock=self.clock,
             grants=self.grants.of,
             shops=self._turn_shop,
+            review=self.review,
             hint=self._progress,
             holder=f"{socket.gethostname()}:{id(self):x}",
         )
@@ -228,6 +229,11 @@ class Product:
 
     async def _progress(self, org: OrgId, session: SessionId, turn: TurnId, stage: str) -> None:
         await self.live.hint(org, session, {"kind": "progress", "turn_id": str(turn), "stage": stage})
+
+    async def settle(self) -> None:
+        """Waits for calls and token renewals whose callers went away: an answer of the mall that is lost costs the connection."""
+        await self.gate.drain()
+        await self._mall.drain()
 
     async def health(self) -> Health:
         """What `/readyz` shows; a down mall or model is not unready."""
@@ -323,7 +329,7 @@ async def opened(
         )
         closing.push_async_callback(http.aclose)
         product = Product(settings, db, listener, http, around or Surroundings(), direct)
-        closing.push_async_callback(product.gate.drain)
+        closing.push_async_callback(product.settle)
         product.live.start()
         closing.push_async_callback(product.live.stop)
         yield product

@@ -131,3 +131,13 @@ async def test_english_is_answered_in_english(talk: Talk) -> None:
     told = await talk.pick(SHIRT)
     assert "on its way" in told.text
     assert "690000000012" in told.text
+
+
+async def test_a_low_rating_with_its_reason_reaches_staff(talk: Talk) -> None:
+    await talk.say("이만 종료할게요")
+    asked = await talk.say("1점")
+    assert asked.expected == "csat_reason"
+    await talk.say("답이 너무 느리고 010-0000-1234 번호를 두 번이나 물어봤어요")
+    items = await talk.product.review.listed(talk.org)
+    assert [(item.kind, item.priority) for item in items] == [("csat_low", 3)]
+    assert "010-****-1234" in items[0].summary["reason"]

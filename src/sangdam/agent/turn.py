@@ -30,6 +30,7 @@ from sangdam.agent.state import (
     unpack_outcome,
 )
 from sangdam.agent.understand import Understanding
+from sangdam.conversations.review import Review
 from sangdam.conversations.turns import Closing, Heard, Loaded, Opening, TurnBook
 from sangdam.core.clock import Clock, kst_date
 from sangdam.core.ids import CallId, OrgId, SessionId, TurnId, new_trace_id
@@ -46,6 +47,8 @@ TURN_SECONDS = 20.0
 LEASE_SECONDS = 6.0
 CALLS_PER_MESSAGE = 4
 MAX_TRIES = 6
+LOW_SCORE = 2
+"""A rating that staff look at."""
 PROVES = frozenset({"verify_otp", "verify_orderer"})
 
 Grants = Callable[[OrgId, SessionId, datetime], Awaitable[tuple[Grant, ...]]]
@@ -130,7 +133,7 @@ class Turns:
     """Works the turns of conversations. Safe to run in any number of processes."""
 
     def __init__(
-        self, db: Database, gate: Gate, understanding: Understanding, agents: Agents, *, book: TurnBook, clock: Clock, grants: Grants, shops: Shops,
+        self, db: Database, gate: Gate, understanding: Understanding, agents: Agents, *, book: TurnBook, clock: Clock, grants: Grants, shops: Shops, review: Review,
         hint: Hint, holder: str,
     ) -> None:  # fmt: skip
         self._db = db
@@ -141,6 +144,7 @@ class Turns:
         self._clock = clock
         self._grants = grants
         self._shops = shops
+        self._review = review
         self._hint = hint
         self._holder = holder
         self.open: dict[TurnId, OrgId] = {}
@@ -405,6 +409,17 @@ class Turns:
         seq = await self._book.close(org, tx, work.loaded, closing)
         if seq is None:
             return await self._give_way(org, tx, work, now)
+        rated = work.state.csat
+        if rated is not None and work.state.closed is not None and rated["score"] <= LOW_SCORE:
+            await self._review.low_rating(
+                org,
+                tx,
+                work.loaded.session,
+                score=rated["score"],
+                reason=rated["reason"],
+                turn=work.opening.turn,
+                now=now,
+            )
         await chain.append(tx, org, events=work.events)
         return "answered" if work.opening.seq_to >= work.loaded.owed_seq else "partly"
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from sangdam.conversations import store
 from sangdam.core.facts import CreateHandoffOut
-from sangdam.core.ids import OrgId
+from sangdam.core.ids import OrgId, SessionId, TurnId
 from sangdam.core.mask import mask_text
 from sangdam.core.phone import Phone
-from sangdam.db.database import Database, Row
+from sangdam.db.database import Database, Row, Transaction
 from sangdam.orgs.hours import Hours, is_open, next_opening
 from sangdam.orgs.keyring import KeyRing
 from sangdam.tools.model import Call, Invalid, Refusal
@@ -102,6 +102,24 @@ class Review:
             expected_by=None if open_now and kind != "callback" else due_at,
             existing=opened["existing"],
         )
+
+    async def low_rating(
+        self,
+        org: OrgId,
+        tx: Transaction,
+        session: SessionId,
+        *,
+        score: int,
+        reason: str | None,
+        turn: TurnId,
+        now: datetime,
+    ) -> None:
+        """Somebody was not content: staff look at the conversation, within a day. In the transaction that stores the rating."""
+        row = {
+            "id": uuid.uuid4(), "session": session, "turn": turn, "kind": "csat_low", "title": f"만족도 {score}점", "summary": {"score": score, "reason": mask_text(reason or "")},
+            "contact": None, "contact_masked": None, "priority": 3, "due_at": now + UNKNOWN_HOURS, "dedupe_key": f"csat_low:{session}", "bot_context": {}, "at": now,
+        }  # fmt: skip
+        await store.open_item(org, tx, row)
 
     def _sealed(self, org: OrgId, item: uuid.UUID, contact: Phone) -> str:
         return self._keyring.seal(contact.digits, table="e_ops_review_queue_items", column="contact", org=org, row=item)
