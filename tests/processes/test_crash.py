@@ -93,5 +93,9 @@ async def test_a_kill_after_the_text_went_out_sends_no_second_one(shop: Shop) ->
         await settled(shop)
         assert [at for at, _ in window.transcript] == [seq + 1]
         assert len(await shop.sandbox.texts()) == 1
-    after = [at for at, _, _ in await shop.transcript(ticket["session_id"]) if at > seq]
-    assert after == [seq + 1]
+        assert [at for at, _, _ in await shop.transcript(ticket["session_id"]) if at > seq] == [seq + 1]
+        # The code that arrived is good, as if nothing had happened.
+        again = await second.ticket(ticket["resume_token"])
+        async with second.window(again, last_seq=seq + 1) as after:
+            listed = await after.ask("ask-0004", await shop.sandbox.code())
+        assert listed["cards"], listed["text"]

@@ -9,7 +9,7 @@ from sangdam.agent.flow import Ask, Button, Flow, Given, YesNo, ask, feature, kn
 from sangdam.agent.flows.steps import PERSON, offer_person, way, wording_of
 from sangdam.core.facts import SendOtpOut
 from sangdam.core.phone import Phone
-from sangdam.tools.model import Assurance, Denied, Done, Failed, Invalid
+from sangdam.tools.model import Assurance, Denied, Done, Failed, Invalid, Unknown
 
 
 @dataclass(frozen=True)
@@ -145,14 +145,17 @@ def prove_by_code(phone: str, purpose: str) -> Flow[Identified | Given]:
             case Invalid():
                 yield from say("identify.mobile_needed")
                 return Given("way", "other_number")
+            case Unknown() | Denied(code="DUPLICATE_REQUEST"):
+                # A process that died had begun to send it: the text may be there, and then its code is good.
+                live = None
+                yield from say("identify.code_perhaps_sent", phone=Phone(phone).masked)
             case Denied(retry_after=seconds):
                 yield from say("identify.too_many_codes", minutes=max(1, round((seconds or 600) / 60)))
                 return OtherWay("order")
             case _:
                 yield from say("w.sms")
                 return OtherWay("order")
-        reference = live.otp_ref
-        answer = yield from read_code(reference)
+        answer = yield from read_code(live.otp_ref if live is not None else None)
         match answer:
             case Given("resend", _):
                 continue
@@ -162,12 +165,12 @@ def prove_by_code(phone: str, purpose: str) -> Flow[Identified | Given]:
                 return answer
 
 
-def read_code(reference: str) -> Flow[Identified | Given]:
-    """Six digits, until right, locked, expired, or the shopper wants something else."""
+def read_code(reference: str | None) -> Flow[Identified | Given]:
+    """Six digits, until right, locked, expired, or the shopper wants something else. Without a reference, of the last code."""
     while True:
         given = yield from ask(
             Ask(
-                f"otp:{reference}",
+                f"otp:{reference or 'last'}",
                 "otp",
                 "identify.ask_code",
                 ("otp", "resend", "phone", "way", "no_phone", "order_id"),
