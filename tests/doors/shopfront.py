@@ -68,6 +68,7 @@ class Chat:
 
     wire: ClientConnection
     seen: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    patience: float = PATIENCE
 
     async def send(self, frame: Mapping[str, Any] | str | bytes) -> None:
         with contextlib.suppress(ConnectionClosed):
@@ -76,7 +77,7 @@ class Chat:
     async def next(self) -> dict[str, Any]:
         """The next frame. Raises Closed."""
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(self.patience):
                 frame = json.loads(await self.wire.recv())
         except ConnectionClosed as error:
             raise Closed(error.rcvd.code if error.rcvd else 1006, error.rcvd.reason if error.rcvd else "") from error

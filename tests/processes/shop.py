@@ -117,7 +117,7 @@ class Served:
             close_timeout=1,
             proxy=None,
         ) as wire:
-            chat = Window(wire)
+            chat = Window(wire, patience=PATIENCE)
             await chat.join(str(ticket["ticket"]), last_seq=last_seq, epoch=int(ticket["epoch"]))
             yield chat
 
