@@ -127,6 +127,7 @@ class Product:
         self._orgs: dict[OrgId, tuple[float, Org]] = {}
         self._limiters: dict[str, MallLimiter] = {}
         self._shared = Shared(self.clock)
+        self._hints: set[asyncio.Task[None]] = set()
         self._sms = around.sms or self._solapi(http)
         self._mall = self._mall_client(http)
         self.review = Review(db, self.keyring, self._hours)
@@ -228,7 +229,12 @@ class Product:
         return await self.grants.by_token(caller.org, caller.session, token, self.clock.now())
 
     async def _progress(self, org: OrgId, session: SessionId, turn: TurnId, stage: str) -> None:
-        await self.live.hint(org, session, {"kind": "progress", "turn_id": str(turn), "stage": stage})
+        """Told in passing: a turn does not wait for a hint."""
+        task = asyncio.create_task(
+            self.live.hint(org, session, {"kind": "progress", "turn_id": str(turn), "stage": stage})
+        )
+        self._hints.add(task)
+        task.add_done_callback(self._hints.discard)
 
     async def settle(self) -> None:
         """Waits for calls and token renewals whose callers went away: an answer of the mall that is lost costs the connection."""

@@ -291,13 +291,15 @@ def item_line(item: OrderLine, language: str) -> str:
 
 def track_words(language: str, template: str, track: TrackShipmentOut) -> str:
     ko = language == "ko"
+    names = [item.name for shipment in track.shipments for item in shipment.items]
+    names += [item.name for item in track.unshipped_items]
     lines = [
         words(
             language,
             template,
             {
                 "date": track.ordered_at,
-                "title": track.title,
+                "title": track.title if ko or not names else title(names, language),
                 "status": track.status_text or ("확인 중" if ko else "being checked"),
             },
         )

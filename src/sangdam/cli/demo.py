@@ -115,17 +115,17 @@ async def demo(*, home: str, port: int, real_bucket: bool) -> None:
     async with contextlib.AsyncExitStack() as closing:
         closing.enter_context(alone(folder))
         kept = Kept.read(folder / "kept.json")
+        sandbox_url = f"http://{HOST}:{port + 1}"
+        config = SandboxConfig(public_url=sandbox_url, open_bucket=not real_bucket)
+        chosen = Settings.load(environment(kept, home=folder, port=port, sandbox=config))
+        logs.configure(level=chosen.log_level, build="demo")
         with out.status("데이터베이스를 켜고 있어요"):
             postgres = await asyncio.to_thread(EmbeddedPostgres.start, folder / "postgres")
             closing.push_async_callback(asyncio.to_thread, postgres.stop)
             await prepared(postgres.dsn("postgres"), postgres.dsn("sangdam_app"))
         with out.status("연습용 쇼핑몰을 채우고 있어요"):
-            sandbox_url = f"http://{HOST}:{port + 1}"
-            config = SandboxConfig(public_url=sandbox_url, open_bucket=not real_bucket)
             sandbox = await asyncio.to_thread(Sandbox, config)
             await closing.enter_async_context(sandbox_doors(sandbox, port + 1))
-        chosen = Settings.load(environment(kept, home=folder, port=port, sandbox=config))
-        logs.configure(level=chosen.log_level, build="demo")
         around = surroundings(sandbox_url, open_bucket=not real_bucket)
         product = await closing.enter_async_context(opened(chosen, postgres.dsn("sangdam_app"), around=around, pool=24))
         await catalogue(product, postgres.dsn("sangdam_owner"))
@@ -283,5 +283,7 @@ async def tell(
         out.print(f"  {label}: {url}", highlight=False, soft_wrap=True)
     out.print(f"  로그인: {OWNER} / {kept.values['owner_password']}", highlight=False)
     out.print(
-        "\n'어제 산 셔츠 어디쯤 왔어요?'라고 물어보세요. 휴대폰은 010-0000-1234예요. Ctrl-C로 마쳐요.", highlight=False
+        "\n'어제 산 셔츠 어디쯤 왔어요?'라고 물어보세요. 휴대폰은 010-0000-1234예요. Ctrl-C로 마쳐요.",
+        highlight=False,
+        soft_wrap=True,
     )

@@ -110,7 +110,8 @@ def concepts(plain_text: str) -> list[str]:
     """Names of the concepts of a `plain` text: Latin words first, then Hangul in order of appearance.
 
     Hangul is read without spaces, the longest word at each place wins; Latin words must match whole. A short word is
-    not put together from two ("이 사진" holds no 이사), but 안 and 못 join what they deny.
+    not put together from two ("이 사진" holds no 이사), but 안 and 못 join what they deny. A word of one letter counts
+    only where a written word begins.
     """
     named, longest = _concepts()
     found = [hit for word in _LATIN.findall(plain_text) for hit in named.get(word, ())]
@@ -121,6 +122,8 @@ def concepts(plain_text: str) -> list[str]:
             hits = named.get(tight[place : place + length])
             if hits is None or (letter < "ㄱ" and tight[place + length - 1] < "ㄱ"):
                 continue
+            if length == 1 and place and word_of[place] == word_of[place - 1]:
+                break  # "걸립니까" holds no 립, "장난감" no 감
             if length >= _JOINS_AT or letter in "안못" or word_of[place] == word_of[place + length - 1]:
                 found += hits
                 break
