@@ -3,7 +3,8 @@
 import pytest
 
 from sangdam.commerce.shop import ShopFailure
-from tests.conversations.talk import SHIRT, Talk
+from sangdam.notify import NoAnswer
+from tests.conversations.talk import CODE, SHIRT, Talk
 
 
 async def test_a_read_that_fails_can_be_tried_again(talk: Talk) -> None:
@@ -71,3 +72,13 @@ async def test_the_orderer_match_fails_without_saying_why(talk: Talk) -> None:
     talk.mall.failing.clear()
     told = await talk.press("다시 시도")
     assert "690000000012" in told.text
+
+
+async def test_a_text_whose_end_is_not_known_is_not_said_to_be_sent(talk: Talk) -> None:
+    talk.phone.answers.append(NoAnswer("timeout"))
+    await talk.say("배송 조회요")
+    await talk.say("01000001234")
+    reply = await talk.press("인증번호 받기")
+    assert "보내 드렸어요" not in reply.text
+    assert reply.expected == "otp"
+    assert "확인됐어요" in (await talk.say(CODE)).text

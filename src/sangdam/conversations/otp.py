@@ -22,7 +22,7 @@ from sangdam.db.database import Database, Transaction
 from sangdam.notify import Accepted, Channel, NoAnswer, Notice, Rejected
 from sangdam.orgs.keyring import Hasher, KeyRing
 from sangdam.tools.model import Assurance as _Assurance
-from sangdam.tools.model import Call, CallerKind, Failed, Invalid, Limit, NeedsVerification, Refusal
+from sangdam.tools.model import Call, CallerKind, Failed, Invalid, Limit, NeedsVerification, Refusal, Unknown
 
 CODE_LIFE = timedelta(minutes=5)
 GRANT_LIFE = timedelta(minutes=15)
@@ -147,6 +147,8 @@ class Codes:
                     )
                 ],
             )
+        if isinstance(sent, NoAnswer) and call.effect is not None:
+            return Unknown("SOLAPI_ERROR", call.effect)
         if isinstance(sent, Rejected):
             call.sent = False
             return Failed("SOLAPI_ERROR", retryable=sent.retryable, detail={"provider_code": sent.code})
