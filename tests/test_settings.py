@@ -21,7 +21,7 @@ GOOD = {
     **{name: secrets.token_hex(32) for name in LONG_SECRETS},
     "AUTH_MODE": "builtin",
     "CAFE24_CLIENT_ID": "Ab3dEf9hIjKlMnOp",
-    "CAFE24_CLIENT_SECRET_KEY": secrets.token_hex(16),
+    "CAFE24_CLIENT_SECRET_KEY": secrets.token_urlsafe(24),
     "CAFE24_REDIRECT_URI": "https://cs.moonlight.co.kr/api/cafe24/callback",
     "SMTP_HOST": "smtp.moonlight.co.kr",
     "SMTP_FROM": "cs@moonlight.co.kr",
@@ -230,7 +230,7 @@ def test_an_alias_counts_and_two_names_must_agree() -> None:
 
 
 def test_solapi_and_smtp_are_whole_or_absent() -> None:
-    key, secret = secrets.token_hex(8), secrets.token_hex(16)
+    key, secret = secrets.token_urlsafe(12), secrets.token_urlsafe(24)
     assert findings(SOLAPI_API_KEY=key) == (
         "SOLAPI_API_SECRET is missing, but other SOLAPI_* are set",
         "SOLAPI_FROM is missing, but other SOLAPI_* are set",

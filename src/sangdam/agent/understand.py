@@ -72,6 +72,19 @@ KEPT_SLOTS = ("order_id", "phone", "landline", "safe_number", "orderer_name", "o
 ORDER_INTENTS = frozenset({"order_lookup", "shipping_inquiry"})
 DIGRESSION_AT = 0.85
 """Beside a read answer, another wish is followed only when it is this certain."""
+BESIDE = frozenset(
+    {
+        "cancel_request",
+        "return_request",
+        "exchange_request",
+        "refund_request",
+        "order_change_address",
+        "restock_subscribe",
+        "human_handoff",
+        *ORDER_INTENTS,
+    }
+)
+"""Wishes plain enough to be followed beside an answer; a remark on the answer itself easily looks like the others."""
 REMAINDER = 6
 """Letters that must be left beside a read answer before they are read for a wish."""
 
@@ -156,6 +169,7 @@ class Understanding:
             StartFlow(reading.top.intent.value, reading.mood.value, reading.top.probability)
             for reading in read_intents(rest, self._model)
             if reading.action is Action.ACT
+            and reading.top.intent.value in BESIDE
             and reading.top.probability >= DIGRESSION_AT
             and not running(state, reading.top.intent)
         )
