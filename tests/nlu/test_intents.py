@@ -241,6 +241,8 @@ def test_another_shop_is_never_acted_on() -> None:
 def test_a_rule_says_its_name() -> None:
     assert IntentModel.load().classify("재입고 알림 신청한 거 취소해 주세요").source == "rule:alert_withdrawn"
     assert IntentModel.load().classify("반품 신청한 거 취소할게요").source == "rule:claim_withdrawn"
+    assert IntentModel.load().classify("주문하려면 어떻게 해요?").source == "rule:how_ordering_works"
+    assert IntentModel.load().classify("주문은 어떻게 해요").source == "model"
     assert IntentModel.load().classify("주문 취소해 주세요").source == "model"
 
 
@@ -316,23 +318,23 @@ def test_reading_is_fast_and_the_weights_are_small() -> None:
 
 
 def test_the_out_of_fold_figures_stored_with_the_weights_hold() -> None:
-    assert cross_validated("accuracy") >= 0.84
-    assert cross_validated("macro_f1") >= 0.85
+    assert cross_validated("accuracy") >= 0.85
+    assert cross_validated("macro_f1") >= 0.86
     assert cross_validated("english_f1") >= FLOOR_ENGLISH
-    assert cross_validated("calibration_error") <= 0.05
+    assert cross_validated("calibration_error") <= 0.03
 
 
-FLOOR_ENGLISH = 0.85
-FLOWS_FROM_NOWHERE = 0
-FLOOR_ACCURACY = 0.84
-FLOOR_F1 = 0.83
-FLOOR_RESTOCK = 0.86
-FLOOR_MOOD = 0.88
-FLOOR_ACT = 0.89
+FLOOR_ENGLISH = 0.86
+FLOWS_FROM_NOWHERE = 1
+FLOOR_ACCURACY = 0.92
+FLOOR_F1 = 0.92
+FLOOR_RESTOCK = 0.94
+FLOOR_MOOD = 0.93
+FLOOR_ACT = 0.97
 CEILING_ECE = 0.06
 LATER_FLOWS_FROM_NOWHERE = 2
-LATER_ACCURACY = 0.90
-LATER_F1 = 0.90
-LATER_RESTOCK = 0.92
-LATER_MOOD = 0.88
-LATER_ACT = 0.94
+LATER_ACCURACY = 0.91
+LATER_F1 = 0.915
+LATER_RESTOCK = 0.94
+LATER_MOOD = 0.90
+LATER_ACT = 0.96

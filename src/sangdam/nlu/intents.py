@@ -205,6 +205,12 @@ _RULES: Final = (
         Intent.ORDER_LOOKUP,
         Mood.ASK_OWN,
     ),
+    _Rule(  # dialogue.md §5: the way of ordering in general, unlike "주문은 어떻게 해요" of who wants a thing now
+        "how_ordering_works",
+        re.compile("^(?:혹시|저기요|안녕하세요)?주문하려면(?:어떻게|어케|어떡|우째)"),
+        Intent.FAQ,
+        Mood.ASK_RULE,
+    ),
 )
 _RULE_PROBABILITY: Final = 0.97
 

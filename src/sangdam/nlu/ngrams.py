@@ -89,8 +89,8 @@ def _rolling(codes: _Codes, shortest: int, longest: int, *, salt: int) -> list[_
 
 
 @cache
-def _concepts() -> tuple[dict[str, tuple[str, ...]], int]:
-    """Word → names of its concepts, and the length of the longest word."""
+def _concepts() -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[int, ...]]]:
+    """Word → names of its concepts, and first letter → lengths of the words that begin with it, longest first."""
     found: dict[str, tuple[str, ...]] = {}
     listed = resources.files("sangdam.nlu").joinpath("corpus").joinpath("concepts.txt").read_text("utf-8")
     for line in listed.splitlines():
@@ -103,7 +103,10 @@ def _concepts() -> tuple[dict[str, tuple[str, ...]], int]:
                 continue
             if name not in found.get(word, ()):
                 found[word] = (*found.get(word, ()), name)
-    return found, max(len(word) for word in found)
+    lengths: dict[str, set[int]] = {}
+    for word in found:
+        lengths.setdefault(word[0], set()).add(len(word))
+    return found, {letter: tuple(sorted(each, reverse=True)) for letter, each in lengths.items()}
 
 
 def concepts(plain_text: str) -> list[str]:
@@ -113,12 +116,14 @@ def concepts(plain_text: str) -> list[str]:
     not put together from two ("이 사진" holds no 이사), but 안 and 못 join what they deny. A word of one letter counts
     only where a written word begins.
     """
-    named, longest = _concepts()
+    named, lengths = _concepts()
     found = [hit for word in _LATIN.findall(plain_text) for hit in named.get(word, ())]
     tight = plain_text.replace(" ", "")
     word_of = [number for number, word in enumerate(plain_text.split()) for _ in word]
     for place, letter in enumerate(tight):
-        for length in range(min(longest, len(tight) - place), 0, -1):
+        for length in lengths.get(letter, ()):
+            if place + length > len(tight):
+                continue
             hits = named.get(tight[place : place + length])
             if hits is None or (letter < "ㄱ" and tight[place + length - 1] < "ㄱ"):
                 continue
