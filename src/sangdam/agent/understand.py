@@ -60,6 +60,7 @@ from sangdam.nlu import (
     normalise,
     product_phrase,
     read_choice,
+    read_correction,
     read_global,
     read_yes_no,
     settle,
@@ -152,7 +153,8 @@ class Understanding:
         insult: tuple[Command, ...] = (Abuse(rude),) if rude else ()
         if answer:
             consumed = any(value.name in KEPT_SLOTS or value.name == "otp" for value in values)
-            extra = self._beside(normal, values, state) if consumed else ()
+            remark = asides.wants_other_number(normal) or read_correction(normal) is not None
+            extra = self._beside(normal, values, state) if consumed and not remark else ()
             return Reading((*found, *answer, *insult, *extra), "expected")
         if phrase is not None and phrase.kind != "abuse":
             return Reading((*found, of_phrase(phrase)), "rules")
