@@ -85,6 +85,9 @@ class Work:
     calls: int = 0
     call_ids: list[CallId] = field(default_factory=list[CallId])
     trail: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    texts: list[str] = field(default_factory=list[str])
+    """The trail's entries as canonical JSON, for the audit rows that refer to them."""
+    marked: State | None = None
     events: list[AuditEvent] = field(default_factory=list[AuditEvent])
     commands: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     reading: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -101,9 +104,12 @@ class Work:
 
     def mark(self) -> int:
         """The index of the state's projection in the trail, appended when it changed."""
-        now = projection(self.context)
-        if not self.trail or self.trail[-1] != now:
-            self.trail.append(now)
+        if self.marked is not self.state:
+            self.marked = self.state
+            now = projection(self.context)
+            if not self.trail or self.trail[-1] != now:
+                self.trail.append(now)
+                self.texts.append(json.dumps(now, ensure_ascii=False, sort_keys=True, separators=(",", ":")))
         return len(self.trail) - 1
 
     def event(self, type: EventType, payload: Mapping[str, Any], at: datetime) -> None:
@@ -119,14 +125,13 @@ class Work:
                 self.opening.turn,
                 self.loaded.state_rev + 1,
                 number,
-                json.dumps(self.trail[number], ensure_ascii=False, sort_keys=True, separators=(",", ":")),
+                self.texts[number],
             )
         )
 
     def stamp(self) -> Stamp:
         number = self.mark()
-        text = json.dumps(self.trail[number], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        return Stamp(self.opening.turn, self.loaded.state_rev + 1, number, text)
+        return Stamp(self.opening.turn, self.loaded.state_rev + 1, number, self.texts[number])
 
 
 class Turns:
