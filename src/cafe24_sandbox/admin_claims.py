@@ -195,13 +195,14 @@ def claim_one(ask: Ask, kind: ClaimKind, order: Order, row: Fields, shop_no: int
         for each in row.rows("items") or ()
         if each.has("exchange_variant_code")
     }
+    pickup, collected = row.flag("request_pickup"), row.flag("pickup_completed")
+    invoice, recover = row.text("return_invoice_no", most=40), row.flag("recover_inventory")
     claim = world.open_claim(ask.mall, order, kind, rows, status, ask.now, ask.by, exchange_variants=wanted)
     claim.reason_type = reason_type or claim.reason_type
     claim.reason = reason or claim.reason
     claim.gateway_cancelled = cancel_payment
-    claim.request_pickup, claim.pickup_completed = row.flag("request_pickup"), row.flag("pickup_completed")
-    claim.invoice_no = row.text("return_invoice_no", most=40)
-    if row.flag("recover_inventory"):
+    claim.request_pickup, claim.pickup_completed, claim.invoice_no = pickup, collected, invoice
+    if recover:
         world.give_back_stock(ask.mall, order, claim, ask.now)
     if cancel_payment and status == "canceled":
         world.complete_refund(ask.mall, order, claim, ask.now, ask.by)
@@ -362,13 +363,13 @@ def put_refund(ask: Ask) -> Obj:
     row = envelope.request
     row.needed_choice("status", ("complete",))
     reason = row.text("reason", most=2000)
-    if row.flag("payment_gateway_cancel"):
-        if not world.can_cancel_at_gateway(order):
-            raise row.refuse("payment_gateway_cancel", "can not be used for this order.")
-        claim.gateway_cancelled = True
     if claim.order_id != order.id:
         raise Refused(404, "Refund not found.")
+    at_gateway = row.flag("payment_gateway_cancel")
+    if at_gateway and not world.can_cancel_at_gateway(order):
+        raise row.refuse("payment_gateway_cancel", "can not be used for this order.")
     world.complete_refund(ask.mall, order, claim, ask.now, ask.by)
+    claim.gateway_cancelled = claim.gateway_cancelled or at_gateway
     return {"refund": {"shop_no": envelope.shop_no, "refund_code": claim.code, "status": "complete", "reason": reason}}
 
 

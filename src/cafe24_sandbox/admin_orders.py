@@ -102,6 +102,9 @@ def filters_of(ask: Ask) -> list[Callable[[Order], bool]]:
         "first_order": lambda o: "T" if o.first_order else "F",
         "multiple_addresses": lambda o: "T" if o.multiple_addresses else "F",
         "market_seller_id": lambda o: "" if o.market_id == "self" else mall.id,
+        "subscription": lambda o: "F",
+        "market_cancel_request": lambda o: "F",
+        "payment_gateway_name": lambda o: "" if o.market_id != "self" or "cash" in o.payment_methods else "inicis",
     }
     for name, read in texts.items():
         if asked := q.text(name):
@@ -127,6 +130,10 @@ def filters_of(ask: Ask) -> list[Callable[[Order], bool]]:
         "payment_method": lambda o: set(o.payment_methods),
         "carrier_id": lambda o: {str(i.carrier_id) for i in o.items},
         "refund_status": lambda o: {"T" if c.refunded else "F" for c in o.claims if c.kind != "exchange"},
+        "discount_method": lambda o: {"coupon"} if o.discount else {"point"} if o.points_spent else set(),
+        # No order of this mall has one of these.
+        "labels": lambda o: set(),
+        "wished_carrier_id": lambda o: set(),
     }
     for name, values in several.items():
         if chosen := q.texts(name):
@@ -362,16 +369,15 @@ def put_receiver(ask: Ask) -> Obj:
     return {"receiver": receiver_answer(after, envelope.request)}
 
 
-def put_receivers(ask: Ask) -> Obj:
+def put_receivers(ask: Ask) -> Obj | Mixed:
     order = order_of(ask)
     envelope = open_envelope(ask.body, 100, list_under_request=True)
-    return {
-        "receivers": [
-            receiver_answer(change_receiver(ask, order, row.needed("shipping_code"), row), row)
-            | {"shipping_code": row.text("shipping_code")}
-            for row in envelope.requests
-        ]
-    }
+
+    def change(row: Fields) -> Obj:
+        code = row.needed("shipping_code")
+        return receiver_answer(change_receiver(ask, order, code, row), row) | {"shipping_code": code}
+
+    return each_row("receivers", envelope, change)
 
 
 def receiver_answer(after: Receiver, row: Fields) -> Obj:

@@ -7,6 +7,7 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TypeAlias
 from urllib.parse import urlsplit
@@ -26,6 +27,7 @@ MALL_PATH = re.compile(r"^/malls/(?P<mall>[a-z0-9][a-z0-9_-]{0,39})(?P<rest>/.*)
 MALL_HOST = re.compile(r"^(?P<mall>[a-z0-9][a-z0-9_-]{0,39})\.cafe24api\.com(:\d+)?$")
 ADMIN = "/api/v2/admin"
 SHOP = re.compile(r"^/shop/(?P<mall>[^/]+)/(?P<what>product|image)/(?P<no>\d+)(\.svg)?$")
+GROUP = re.compile(r"/messages/v4/groups/([^/]+)/messages")
 TIMEOUT_MS = 30_000
 
 
@@ -202,6 +204,14 @@ class Sandbox:
             case "malformed":
                 answer = self._answer(request, None)
                 return Answer(answer.status, answer.body[: max(1, len(answer.body) // 2)], answer.content_type)
+            case "forget":
+                found = mall_and_path(request)
+                mall = self.world.malls.get(found[0]) if found is not None else None
+                keep = snapshot(mall, request.path) if mall is not None else None
+                answer = self._answer(request, None)
+                if keep is not None:
+                    keep()
+                return answer
             case "wrong_json":
                 answer = self._answer(request, None)
                 return Answer(answer.status, b'{"unexpected":[1,null,{"order":"?"}]}', headers=answer.headers)
@@ -219,6 +229,8 @@ class Sandbox:
                     self.world.tokens[mall.id].expire(self.world.clock.now())
                 case "burn_tokens":
                     self.world.tokens[mall.id].burn()
+                case "revoke_tokens":
+                    self.world.tokens[mall.id].revoke_all()
                 case "uninstall":
                     self.world.uninstall(mall)
                 case "version_expired":
@@ -257,6 +269,10 @@ class Sandbox:
                     return phones.send_many(request, now, fail_with=failing)
                 case "GET", "/messages/v4/list":
                     return phones.listing(request)
+                case "GET", "/messages/v4/groups":
+                    return phones.groups(request)
+                case "GET", groups if (match := GROUP.fullmatch(groups)) is not None:
+                    return phones.listing(request, group_id=match[1])
                 case "GET", "/cash/v1/balance":
                     return as_json({"balance": 100000, "point": 0})
                 case _:
@@ -292,6 +308,25 @@ def mall_and_path(request: Request) -> tuple[str, str, str] | None:
     if (match := MALL_HOST.fullmatch(host)) is not None and request.path.startswith("/api/"):
         return match["mall"], request.path, f"https://{host}"
     return None
+
+
+ORDER_PATH = re.compile(r"/orders/(\d{8}-\d{7})(/|$)")
+
+
+def snapshot(mall: Mall, path: str) -> Callable[[], None]:
+    """What puts the order a call names, the mall's posts and its unsent events back to how they are now."""
+    named = ORDER_PATH.search(path)
+    order = deepcopy(mall.orders.get(named[1])) if named is not None else None
+    claims, events = dict(mall.claims), list(mall.events)
+    posts = {number: dict(articles) for number, articles in mall.articles.items()}
+
+    def restore() -> None:
+        if order is not None:
+            mall.orders[order.id] = order
+            claims.update({claim.code: claim for claim in order.claims})
+        mall.claims, mall.articles, mall.events = claims, posts, events
+
+    return restore
 
 
 async def hold(receive: Receive, ms: int) -> None:

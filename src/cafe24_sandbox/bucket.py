@@ -1,6 +1,6 @@
 """How much a mall may be asked: the leaky bucket of 40 calls that drains two a second, and the usage quota.
 
-An open bucket counts and shows its level but refuses nobody.
+An open bucket refuses nobody and shows itself nearly empty, so that no client slows down for it. It drains by the mall's clock: a stopped one drains nothing.
 """
 
 import math
@@ -36,7 +36,7 @@ class Bucket:
                 self.window_from, self.used = now, 0
             self.used += 1
         if self.open:
-            self.level = min(self.level + 1, float(self.limit))
+            self.level = 1.0
             return True
         if self.blocked_for(now) > 0 or self.level + 1 > most:
             return False

@@ -9,13 +9,15 @@ from cafe24_sandbox import mall as moves
 from cafe24_sandbox import render
 from cafe24_sandbox.cast import CJ, cast_of
 from cafe24_sandbox.http import Request
-from cafe24_sandbox.model import STATUS_NAMES, Mall, Order
+from cafe24_sandbox.model import STATUS_NAMES, Address, ClaimKind, Mall, Order
+from cafe24_sandbox.seed_orders import PAYMENTS, PLACES, Draft, Line, Person, person_of, put_order
 from cafe24_sandbox.tokens import SCOPES
 from cafe24_sandbox.wire import Fields, Obj, Refused, as_list, as_object, digits
 from cafe24_sandbox.world import World
 
 EVERYTHING = frozenset({"items", "receivers", "buyer", "return", "cancellation", "exchange", "refunds"})
 ACTOR = "control"
+CLAIM_KINDS: dict[str, ClaimKind] = {kind: kind for kind in moves.CLAIM_STATES}
 
 
 def shown_order(mall: Mall, order: Order) -> Obj:
@@ -157,12 +159,85 @@ def set_status(world: World, mall: Mall, order: Order, row: Fields) -> None:
     moves.order_event(mall, order, moves.SHIPPING_CHANGED)
 
 
+def cancel(world: World, mall: Mall, order: Order, row: Fields) -> None:
+    """End an order that has not left: unpaid as C47, C48 or C49, paid by a claim that is done and refunded at once."""
+    now = world.clock.now()
+    if any(i.status in {"N00", "N02"} for i in order.items):
+        moves.auto_cancel(mall, order, row.choice("status", ("C47", "C48", "C49")) or "C47", now)
+        return
+    named = row.texts("order_item_code")
+    wanted = [i for i in order.items if (i.code in named if named is not None else i.status in moves.SHIPPABLE)]
+    rows = [(i.code, i.quantity) for i in wanted]
+    result = moves.open_claim(mall, order, "cancellation", rows, "canceled", now, ACTOR)
+    result.gateway_cancelled = moves.can_cancel_at_gateway(order)
+    moves.complete_refund(mall, order, result, now, ACTOR)
+
+
+def claim(world: World, mall: Mall, order: Order, row: Fields) -> None:
+    """A claim of the buyer (`requested`) or the seller; an open one of the same items is moved on instead."""
+    kind = CLAIM_KINDS[row.needed_choice("kind", tuple(CLAIM_KINDS))]
+    status = row.choice("status", ("requested", *moves.CLAIM_STATES[kind])) or "requested"
+    named, now = row.texts("order_item_code"), world.clock.now()
+    reason_type, reason = row.text("reason_type") or "A", row.text("reason") or "단순 변심"
+    # The new lines an exchange adds are no goods to claim.
+    wanted = moves.chosen(order, named or [i.code for i in order.items if not i.original_items])
+    rows = [(i.code, i.quantity) for i in wanted]
+    if status == "requested":
+        moves.request_claim(mall, order, kind, rows, reason_type, reason, now, ACTOR)
+        return
+    codes = {i.claim_code for i in wanted}
+    existing = mall.claims.get(codes.pop() or "") if len(codes) == 1 else None
+    if existing is not None and existing.kind == kind and not existing.undone:
+        moves.advance_claim(mall, order, existing, status, now, ACTOR)
+        return
+    opened = moves.open_claim(mall, order, kind, rows, status, now, ACTOR)
+    opened.reason_type, opened.reason = opened.reason_type or reason_type, opened.reason or reason
+
+
 ORDER_MOVES: dict[str, Callable[[World, Mall, Order, Fields], None]] = {
     "advance": advance,
     "ship": ship,
     "deliver": deliver,
     "status": set_status,
+    "cancel": cancel,
+    "claim": claim,
 }
+
+
+def post_orders(world: World, request: Request, row: Fields) -> Obj:
+    """A new order arrives: webhook 90023, and stock goes down. `member_id`, or `name` and `phone` of a guest; see the document."""
+    mall, now = mall_of(world, request, row), world.clock.now()
+    member = mall.customers.get(row.text("member_id") or "")
+    if row.has("member_id") and member is None:
+        raise Refused(404, "Customer not found.")
+    lines: list[Line] = []
+    payment = row.choice("payment", tuple(PAYMENTS)) or "card"
+    for each in row.rows("items") or ():
+        product = mall.products.get(each.whole("product_no", 1) or 0)
+        code = each.text("variant_code")
+        variant = next((v for v in product.variants if code in (None, v.code)), None) if product is not None else None
+        if product is None or variant is None:
+            raise Refused(404, "Product not found.")
+        quantity, status = each.whole("quantity", 1, 99) or 1, "N00" if payment == "bank" else "N10"
+        lines.append(Line(product.no, "/".join(value for _, value in variant.options), status, quantity))
+    if not lines:
+        raise row.refuse("items", "is a required field.")
+    home = Address("04524", "서울특별시 중구 세종대로 110", "3층")
+    buyer = (
+        person_of(member)
+        if member is not None
+        else Person(
+            row.needed("name", most=20), row.phone("phone") or row.needed("phone"), "", "guest@example.com", home
+        )
+    )
+    order_id = moves.next_order_id(mall, now.date())
+    draft = Draft(order_id, now, buyer, tuple(lines), payment, row.choice("place", tuple(PLACES)) or "mobile")
+    order = put_order(mall, draft)
+    order.paid_at = None if order.paid_at is None else now
+    for change in order.item_changes:
+        change.at = now
+    moves.place_order(mall, order, now)
+    return {"order": shown_order(mall, order)}
 
 
 def move_order(world: World, request: Request, row: Fields, order_id: str, step: str) -> Obj:
@@ -396,23 +471,34 @@ def post_settings(world: World, request: Request, row: Fields) -> Obj:
 
 
 def post_webhooks(world: World, request: Request, row: Fields) -> Obj:
-    """Where webhooks go, and whether they arrive twice or in turned order."""
+    """Where webhooks go, and the chance (0 to 1, or true) that one is lost, arrives twice or after the next one."""
     given, hooks = row.raw(), world.webhooks
     if "url" in given:
         hooks.url = row.text("url") or None
     if (key := row.text("key")) is not None:
         hooks.key = key
-    if isinstance(given.get("duplicate"), bool):
-        hooks.duplicate = given["duplicate"] is True
-    if isinstance(given.get("reorder"), bool):
-        hooks.reorder = given["reorder"] is True
-    return {"url": hooks.url, "duplicate": hooks.duplicate, "reorder": hooks.reorder}
+    hooks.drop = chance_of(row, "drop", hooks.drop)
+    hooks.duplicate = chance_of(row, "duplicate", hooks.duplicate)
+    hooks.reorder = chance_of(row, "reorder", hooks.reorder)
+    if (seed := row.whole("seed", 0)) is not None:
+        hooks.dice.seed(seed)
+    return {"url": hooks.url, "drop": hooks.drop, "duplicate": hooks.duplicate, "reorder": hooks.reorder}
+
+
+def chance_of(row: Fields, name: str, before: float) -> float:
+    value = row.raw().get(name)
+    if value is None:
+        return before
+    if not isinstance(value, bool | int | float) or not 0 <= value <= 1:
+        raise row.refuse(name, "must be between 0 and 1.")
+    return float(value)
 
 
 Step: TypeAlias = Callable[[World, Request, Fields], Obj]
 STEPS: dict[tuple[str, str], Step] = {
     ("GET", "state"): get_state,
     ("GET", "orders"): get_orders,
+    ("POST", "orders"): post_orders,
     ("GET", "faults"): get_faults,
     ("POST", "faults"): post_faults,
     ("DELETE", "faults"): delete_faults,

@@ -19,15 +19,17 @@ KINDS = (
     "html",
     "wrong_json",
     "timeout",
+    "forget",
     "burn_tokens",
     "expire_tokens",
+    "revoke_tokens",
     "uninstall",
     "version_expired",
     "solapi_failed",
     "juso_error",
 )
 # These happen on the way; the call goes on to the next matching rule and to the mall.
-PASSING = frozenset({"latency", "burn_tokens", "expire_tokens", "uninstall", "version_expired"})
+PASSING = frozenset({"latency", "burn_tokens", "expire_tokens", "revoke_tokens", "uninstall", "version_expired"})
 MOST_MS = 120_000
 
 

@@ -9,7 +9,6 @@ from datetime import date, datetime
 
 from cafe24_sandbox.model import (
     UNPAID,
-    Address,
     Article,
     Claim,
     ClaimKind,
@@ -23,7 +22,6 @@ from cafe24_sandbox.model import (
     Receiver,
     ReceiverChange,
     Shipment,
-    Urgent,
     Variant,
 )
 from cafe24_sandbox.times import iso, spaced
@@ -425,6 +423,8 @@ def open_claim(
     items = chosen(order, [code for code, _ in rows])
     require(items, CLAIMABLE[kind])
     check_quantities(items, rows)
+    wanted = dict(exchange_variants or {})
+    check_exchange(mall, items, wanted)
     if kind == "cancellation" and all(i.status in UNPAID for i in items):
         claim = new_claim(mall, order, kind, rows, "canceled", now)
         for item in items:
@@ -434,7 +434,7 @@ def open_claim(
         finish_cancel(mall, order, now)
         return claim
     claim = new_claim(mall, order, kind, rows, status, now)
-    claim.exchange_variants = dict(exchange_variants or {})
+    claim.exchange_variants = wanted
     for item, (_, quantity) in zip(items, rows, strict=True):
         if item.status[0] == "N":
             item.before_claim = item.status
@@ -467,6 +467,13 @@ def new_claim(
     return claim
 
 
+def check_exchange(mall: Mall, items: list[Item], wanted: dict[str, str]) -> None:
+    for item in items:
+        found = mall.variants.get(wanted[item.code]) if item.code in wanted else None
+        if item.code in wanted and (found is None or found[0].no != item.product_no):
+            raise Refused(422, "[exchange_variant_code] is not an option of the same product.")
+
+
 def add_exchange_items(mall: Mall, order: Order, claim: Claim, items: list[Item], now: datetime) -> None:
     for item in items:
         line = copy(item)
@@ -478,10 +485,7 @@ def add_exchange_items(mall: Mall, order: Order, claim: Claim, items: list[Item]
         line.ordered, line.invoices = now, []
         wanted = claim.exchange_variants.get(item.code)
         if wanted is not None:
-            found = mall.variants.get(wanted)
-            if found is None or found[0].no != item.product_no:
-                raise Refused(422, "[exchange_variant_code] is not an option of the same product.")
-            line.variant_code, line.option_value = wanted, found[1].label
+            line.variant_code, line.option_value = wanted, mall.variants[wanted][1].label
         order.items.append(line)
         claim.exchanged_items.append(line.code)
 
@@ -674,16 +678,6 @@ def post_comment(mall: Mall, comment: Comment) -> None:
     )
 
 
-def receive_urgent(mall: Mall, urgent: Urgent) -> None:
-    mall.urgents[urgent.no] = urgent
-    mall.events.append(
-        Event(
-            URGENT_RECEIVED,
-            {"mall_id": mall.id, "event_shop_no": "1", "member_id": urgent.member_id, "writer": urgent.writer},
-        )
-    )
-
-
 def next_order_id(mall: Mall, day: date) -> str:
     stamp_of_day = day.strftime("%Y%m%d")
     return f"{stamp_of_day}-{mall.serial(f'order-{stamp_of_day}', 5001):07d}"
@@ -697,9 +691,3 @@ def place_order(mall: Mall, order: Order, now: datetime) -> None:
         if order.paid_at is not None:
             take_stock(mall, item, "B", now)
     order_event(mall, order, ORDER_RECEIVED)
-
-
-def moved_address(receiver: Receiver, zipcode: str, address1: str, address2: str) -> Receiver:
-    after = copy(receiver)
-    after.address = Address(zipcode, address1, address2)
-    return after

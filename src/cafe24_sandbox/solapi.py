@@ -196,13 +196,27 @@ class Phones:
             return
         failed.append(shown | {"to": to, "from": sender, "type": kind, "country": "82", "accountId": "demo"})
 
-    def listing(self, request: Request) -> Answer:
+    def groups(self, request: Request) -> Answer:
+        """`GET /messages/v4/groups`, newest first: how many of each group were registered and how many failed."""
+        shown: dict[str, Obj] = {}
+        for group in dict.fromkeys(m.group_id for m in reversed(self.messages)):
+            of_group = [m for m in self.messages if m.group_id == group]
+            failed = sum(m.failed is not None for m in of_group)
+            counted: Obj = {
+                "total": len(of_group),
+                "registeredFailed": failed,
+                "registeredSuccess": len(of_group) - failed,
+            }
+            shown[group] = {"groupId": group, "count": counted, "dateCreated": of_group[0].at.isoformat()}
+        return as_json({"groupList": shown, "limit": len(shown), "startKey": None, "nextKey": None})
+
+    def listing(self, request: Request, *, group_id: str | None = None) -> Answer:
         """`GET /messages/v4/list`, newest first, by message id, group, recipient."""
         q = request.query
         tests: list[Callable[[Sms], bool]] = []
         if wanted := q.get("messageId"):
             tests.append(lambda m: m.message_id == wanted)
-        if group := q.get("groupId"):
+        if group := group_id or q.get("groupId"):
             tests.append(lambda m: m.group_id == group)
         if to := q.get("to"):
             tests.append(lambda m: m.to == digits(to))

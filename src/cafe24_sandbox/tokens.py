@@ -146,6 +146,11 @@ class Tokens:
             return "access_token time expired. (invalid_token)"
         return pair.scopes
 
+    def revoke_all(self) -> None:
+        """Every pair ends in both halves."""
+        for pair in self.pairs:
+            pair.revoked = True
+
     def expire(self, now: datetime) -> None:
         """All access tokens end now; their refresh tokens still work."""
         for pair in self.pairs:

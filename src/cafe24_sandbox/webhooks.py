@@ -5,6 +5,7 @@ Without a running event loop's server behind it nothing is sent; events are take
 
 import asyncio
 import json
+from dataclasses import dataclass
 from uuid import uuid4
 
 import httpx2
@@ -20,12 +21,23 @@ PAUSE_SECONDS = (0.2, 1.0)
 ANSWER_SECONDS = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One event on its way; sent `copies` times, none when it is lost."""
+
+    mall: Mall
+    event: Event
+    url: str
+    copies: int
+
+
 class Deliveries:
-    """The deliveries under way."""
+    """The deliveries under way, and those kept back to arrive in turned order."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._tasks: set[asyncio.Task[None]] = set()
+        self._kept: list[Parcel] = []
 
     def send_pending(self) -> None:
         """Take every mall's events and start delivering them; they are dropped when no address is known."""
@@ -33,35 +45,60 @@ class Deliveries:
             if not mall.events:
                 continue
             events, mall.events = mall.events, []
-            if self._world.webhooks.url is None:
+            url = self._world.webhooks.url
+            if url is None:
                 continue
             if not mall.settings.reception:
                 events = [e for e in events if e.number == APP_DELETED]
-            if self._world.webhooks.reorder:
-                events.reverse()
-            task = asyncio.get_running_loop().create_task(self._deliver(mall, events, self._world.webhooks.url))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._start(self._turned([self._parcel(mall, event, url) for event in events]))
+
+    def _parcel(self, mall: Mall, event: Event, url: str) -> Parcel:
+        hooks = self._world.webhooks
+        lost, twice = hooks.falls(hooks.drop), hooks.falls(hooks.duplicate)
+        return Parcel(mall, event, url, 0 if lost else 2 if twice else 1)
+
+    def _turned(self, parcels: list[Parcel]) -> list[Parcel]:
+        """A parcel may be kept until another one has gone before it."""
+        hooks, going = self._world.webhooks, list[Parcel]()
+        for parcel in parcels:
+            if not self._kept and hooks.falls(hooks.reorder):
+                self._kept.append(parcel)
+                continue
+            going += [parcel, *self._kept]
+            self._kept.clear()
+        return going
+
+    def _start(self, parcels: list[Parcel]) -> None:
+        if not parcels:
+            return
+        task = asyncio.get_running_loop().create_task(self._deliver(parcels))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def settle(self) -> None:
-        """Wait for what is under way."""
+        """Send what was kept back and wait for what is under way."""
+        kept, self._kept = self._kept, []
+        self._start(kept)
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def stop(self) -> None:
+        self._kept.clear()
         for task in self._tasks:
             task.cancel()
         await self.settle()
 
-    async def _deliver(self, mall: Mall, events: list[Event], url: str) -> None:
+    async def _deliver(self, parcels: list[Parcel]) -> None:
         async with httpx2.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False) as client:
-            for event in events:
+            for parcel in parcels:
                 trace = str(uuid4())
-                for round_number in range(2 if self._world.webhooks.duplicate else 1):
-                    await self._try(client, mall, event, url, trace, "R" if round_number else "G")
+                if parcel.copies == 0:
+                    self._log(parcel, trace, "G", body_of(parcel.event), 0, "lost on the way")
+                for number in range(parcel.copies):
+                    await self._try(client, parcel, trace, "R" if number else "G")
 
-    async def _try(self, client: httpx2.AsyncClient, mall: Mall, event: Event, url: str, trace: str, kind: str) -> None:
-        body = json.dumps({"event_no": event.number, "resource": event.resource}, ensure_ascii=False)
+    async def _try(self, client: httpx2.AsyncClient, parcel: Parcel, trace: str, kind: str) -> None:
+        body, url = body_of(parcel.event), parcel.url
         headers = {"Content-Type": "application/json", "X-API-Key": self._world.webhooks.key, "X-Trace-ID": trace}
         for attempt in range(TRIES):
             if attempt:
@@ -72,24 +109,26 @@ class Deliveries:
                 status, text = response.status_code, response.text[:500]
             except httpx2.HTTPError as failed:
                 text = type(failed).__name__
-            self._log(mall, event, url, trace, kind if attempt == 0 else "R", body, status, text)
+            self._log(parcel, trace, kind if attempt == 0 else "R", body, status, text)
             if 200 <= status < 300:
                 return
 
-    def _log(
-        self, mall: Mall, event: Event, url: str, trace: str, kind: str, body: str, status: int, text: str
-    ) -> None:
+    def _log(self, parcel: Parcel, trace: str, kind: str, body: str, status: int, text: str) -> None:
         row: Obj = {
-            "log_id": f"{mall.serial('webhook-log'):012d}",
+            "log_id": f"{parcel.mall.serial('webhook-log'):012d}",
             "log_type": kind,
-            "event_no": event.number,
-            "mall_id": mall.id,
+            "event_no": parcel.event.number,
+            "mall_id": parcel.mall.id,
             "trace_id": trace,
             "requested_time": iso(self._world.clock.now()),
-            "request_endpoint": url,
+            "request_endpoint": parcel.url,
             "request_body": body,
             "success": "T" if 200 <= status < 300 else "F",
             "response_http_code": status,
             "response_body": text,
         }
-        mall.webhook_log.append(row)
+        parcel.mall.webhook_log.append(row)
+
+
+def body_of(event: Event) -> str:
+    return json.dumps({"event_no": event.number, "resource": event.resource}, ensure_ascii=False)

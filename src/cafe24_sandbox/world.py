@@ -6,6 +6,7 @@ Answers the calls of the Admin API in the order the real gate asks: token, versi
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from datetime import datetime
+from random import Random
 
 from cafe24_sandbox import admin_boards, admin_claims, admin_orders, admin_products, admin_shop
 from cafe24_sandbox.admin import Ask, Mixed, Routes, only_fields
@@ -63,12 +64,17 @@ class Calls:
 
 @dataclass(slots=True)
 class Webhooks:
-    """Where events go and how badly."""
+    """Where events go and how badly: the chance that one is lost, sent twice, or kept until after the next one."""
 
     url: str | None
     key: str
-    duplicate: bool = False
-    reorder: bool = False
+    drop: float = 0.0
+    duplicate: float = 0.0
+    reorder: float = 0.0
+    dice: Random = field(default_factory=lambda: Random(0))  # noqa: S311
+
+    def falls(self, chance: float) -> bool:
+        return chance > 0 and self.dice.random() < chance
 
 
 class World:

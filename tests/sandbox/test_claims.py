@@ -169,6 +169,23 @@ async def test_an_exchange_adds_a_line_and_ends_with_it_preparing(box: Box) -> N
     assert items[1]["original_item_no"] == [items[0]["item_no"]]
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"items": [{"exchange_variant_code": "P0000BCD000A"}]},
+        {"return_invoice_no": "9" * 41},
+        {"recover_inventory": "yes"},
+    ],
+)
+async def test_a_claim_refused_for_one_field_leaves_no_trace(box: Box, wrong: dict[str, Any]) -> None:
+    order_id = box.cast.order("이서준", "only")
+    before = await box.control("GET", f"state?order_id={order_id}")
+    goods = {"order_item_code": f"{order_id}-01", "quantity": 1, **wrong.get("items", [{}])[0]}
+    request = {"status": "accepted", "same_product": "T", **wrong, "items": [goods]}
+    assert (await box.call("POST", f"/orders/{order_id}/exchange", {"request": request})).status_code == 422
+    assert await box.control("GET", f"state?order_id={order_id}") == before
+
+
 async def test_a_withdrawn_claim_puts_the_goods_back(box: Box) -> None:
     order_id = box.cast.order("김하늘", "preparing_shirt")
     base = f"/orders/{order_id}/cancellation"

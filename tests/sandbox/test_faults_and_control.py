@@ -105,6 +105,39 @@ async def test_token_faults_expire_and_burn(box: Box) -> None:
     assert burnt.json()["error"] == "invalid_grant"
 
 
+async def test_revoked_tokens_end_in_both_halves(box: Box) -> None:
+    pair = box.sandbox.issue_tokens()
+    await box.control("POST", "faults", {"kind": "revoke_tokens", "count": 1})
+    assert (await box.call("GET", "/boards")).status_code == 401
+    dead = await box.ask_token(grant_type="refresh_token", refresh_token=str(pair["refresh_token"]))
+    assert dead.json()["error"] == "invalid_grant"
+
+
+async def test_a_forgotten_write_answers_as_if_it_were_done(box: Box) -> None:
+    order_id = box.cast.order("김하늘", "preparing")
+    before = await box.control("GET", f"state?order_id={order_id}")
+    path, moved = f"/orders/{order_id}/receivers/D-{order_id}-00", {"request": {"address2": "7층"}}
+    await box.control("POST", "faults", {"kind": "forget", "count": 2})
+    told = await box.call("PUT", path, moved)
+    assert (told.status_code, told.json()["receiver"]["address2"]) == (200, "7층")
+    cancelled = {"request": {"status": "canceled", "items": [{"order_item_code": f"{order_id}-01", "quantity": 1}]}}
+    code = (await box.call("POST", f"/orders/{order_id}/cancellation", cancelled)).json()["cancellation"]["claim_code"]
+    assert (await box.call("GET", f"/cancellation/{code}")).status_code == 404
+    assert await box.control("GET", f"state?order_id={order_id}") == before
+    assert (await box.call("PUT", path, moved)).status_code == 200
+    assert (await box.order(order_id))["receivers"][0]["address2"] == "7층"
+
+
+async def test_a_forgotten_post_is_not_on_its_board(box: Box) -> None:
+    post = {"writer": "손님", "title": "사라질 글", "content": "내용", "client_ip": "203.0.113.0"}
+    for kept in (0, 1):
+        if not kept:
+            await box.control("POST", "faults", {"kind": "forget", "count": 1, "match": {"method": "POST"}})
+        assert (await box.call("POST", "/boards/9/articles", {"requests": [post]})).status_code == 201
+        found = await box.get("/boards/9/articles?search=subject&keyword=사라질")
+        assert len(found["articles"]) == kept
+
+
 async def test_an_uninstalled_app_is_refused_until_it_is_connected_again(box: Box) -> None:
     await box.control("POST", "faults", {"kind": "uninstall", "count": 1})
     gone = await box.call("GET", "/boards")
@@ -162,6 +195,77 @@ async def test_ship_deliver_and_status_do_what_they_say(box: Box) -> None:
     assert [i["order_status_before_cs"] for i in held["items"]] == ["N40", "N40"]
     assert (await box.client.post(f"/_control/orders/{order_id}/status", json={"status": "X"})).status_code == 422
     assert (await box.client.post(f"/_control/orders/{order_id}/explode", json={})).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("part", "row", "status"),
+    [
+        ("awaiting_payment", {}, "C47"),
+        ("awaiting_payment", {"status": "C49"}, "C49"),
+        ("preparing_shirt", {}, "C40"),
+        ("held", {}, "C40"),
+    ],
+)
+async def test_an_order_that_has_not_left_is_cancelled(
+    box: Box, part: str, row: dict[str, object], status: str
+) -> None:
+    order_id = box.cast.order("김하늘", part)
+    order = (await box.control("POST", f"orders/{order_id}/cancel", row))["order"]
+    assert [i["order_status"] for i in order["items"]] == [status]
+    assert order["canceled"] == "T"
+    assert [r["status"] for r in order["refunds"]] == (["T"] if status == "C40" else [])
+
+
+async def test_what_has_left_is_not_cancelled(box: Box) -> None:
+    path = f"/_control/orders/{box.cast.order('김하늘', 'in_transit')}/cancel"
+    assert (await box.client.post(path, json={})).status_code == 422
+
+
+async def test_a_claim_is_asked_for_taken_in_and_finished(box: Box) -> None:
+    order_id = box.cast.order("이서준", "only")
+    seen: list[str] = []
+    for status in ("requested", "accepted", "processing", "returned"):
+        row = {"kind": "return", "status": status, "reason_type": "K", "reason": "바느질이 풀렸어요"}
+        order = (await box.control("POST", f"orders/{order_id}/claim", row))["order"]
+        seen.append(order["items"][0]["order_status"])
+    assert seen == ["R00", "R10", "R30", "R41"]
+    assert len(order["return"]) == 1
+    assert order["return"][0]["claim_reason"] == "바느질이 풀렸어요"
+
+
+async def test_a_new_order_arrives_and_takes_its_goods(box: Box) -> None:
+    stock = (await box.get("/products/132/variants"))["variants"][0]["quantity"]
+    items = [{"product_no": 132, "quantity": 2}, {"product_no": 101, "variant_code": "P000003XAAAA"}]
+    assert (
+        await box.client.post("/_control/orders", json={"member_id": "haneul01", "items": items})
+    ).status_code == 404
+    made = (await box.control("POST", "orders", {"member_id": "haneul01", "items": items[:1]}))["order"]
+    assert (made["paid"], made["items"][0]["order_status"]) == ("T", "N10")
+    assert made["order_date"] == made["payment_date"] == "2026-03-14T12:00:00+09:00"
+    assert (await box.order(made["order_id"]))["buyer"]["cellphone"] == "010-0000-1234"
+    assert (await box.get("/products/132/variants"))["variants"][0]["quantity"] == stock - 2
+    guest = {"name": "손님", "phone": "010-0000-4444", "payment": "bank", "items": items[:1]}
+    unpaid = (await box.control("POST", "orders", guest))["order"]
+    assert (unpaid["paid"], unpaid["items"][0]["order_status"], unpaid["member_id"]) == ("F", "N00", "")
+    assert (await box.get("/products/132/variants"))["variants"][0]["quantity"] == stock - 2
+    await box.control("POST", f"orders/{unpaid['order_id']}/advance")
+    assert (await box.get("/products/132/variants"))["variants"][0]["quantity"] == stock - 4
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status"),
+    [
+        ({}, 422),
+        ({"items": [{"product_no": 132}]}, 422),
+        ({"member_id": "nobody", "items": [{"product_no": 132}]}, 404),
+        ({"member_id": "haneul01", "items": [{"product_no": 1}]}, 404),
+        ({"member_id": "haneul01", "items": [{"product_no": 132, "quantity": 100}]}, 422),
+    ],
+)
+async def test_a_new_order_needs_a_buyer_and_goods(box: Box, wrong: dict[str, object], status: int) -> None:
+    count = len(box.sandbox.mall().orders)
+    assert (await box.client.post("/_control/orders", json=wrong)).status_code == status
+    assert len(box.sandbox.mall().orders) == count
 
 
 async def test_time_moves_tokens_and_unpaid_orders(box: Box) -> None:
@@ -336,6 +440,51 @@ async def test_webhooks_may_arrive_twice(box: Box) -> None:
     assert [body["event_no"] for _, body in ear.heard] == [90077, 90077]
     assert len({headers["x-trace-id"] for headers, _ in ear.heard}) == 1
     assert "event_shop_no" not in ear.heard[0][1]["resource"]
+
+
+async def test_a_lost_webhook_stands_in_the_log_as_failed(box: Box) -> None:
+    ear = Ear()
+    async with served(ear) as url:
+        await box.control("POST", "webhooks", {"url": url, "drop": True})
+        await box.control("POST", f"orders/{box.cast.order('김하늘', 'preparing_shirt')}/advance")
+        await settled(box.sandbox.deliveries)
+    assert ear.heard == []
+    logs = (await box.get("/webhooks/logs?success=F&limit=100"))["logs"]
+    assert [(r["event_no"], r["response_http_code"]) for r in logs] == [(90024, 0)]
+
+
+async def test_webhooks_may_arrive_in_turned_order(box: Box) -> None:
+    ear = Ear()
+    async with served(ear) as url:
+        await box.control("POST", "webhooks", {"url": url, "reorder": True})
+        order_id = box.cast.order("김하늘", "preparing_shirt")
+        await box.control("POST", f"orders/{order_id}/advance")
+        await box.control("POST", f"orders/{order_id}/advance")
+        await settled(box.sandbox.deliveries)
+    assert [body["resource"]["shipping_status"] for _, body in ear.heard] == ["M", "F"]
+
+
+async def test_the_same_seed_loses_the_same_webhooks(box: Box) -> None:
+    rounds: list[list[str]] = []
+    order_ids = [box.cast.order("정예린", f"n{n:02d}") for n in range(1, 13)]
+    for _ in range(2):
+        ear = Ear()
+        async with served(ear) as url:
+            await box.control(
+                "POST", "webhooks", {"url": url, "drop": 0.4, "duplicate": 0.3, "reorder": 0.2, "seed": 5}
+            )
+            for order_id in order_ids:
+                await box.control("POST", f"orders/{order_id}/status", {"status": "N40"})
+                await settled(box.sandbox.deliveries)
+        rounds.append([body["resource"]["order_id"] for _, body in ear.heard])
+    assert rounds[0] == rounds[1]
+    assert 0 < len(set(rounds[0])) < len(order_ids)
+    assert len(rounds[0]) > len(set(rounds[0]))
+
+
+@pytest.mark.parametrize("chance", [-0.1, 1.1, "much"])
+async def test_a_chance_lies_between_never_and_always(box: Box, chance: object) -> None:
+    assert (await box.client.post("/_control/webhooks", json={"drop": chance})).status_code == 422
 
 
 async def test_a_real_server_serves_drops_and_holds_connections() -> None:

@@ -90,8 +90,9 @@ async def test_the_bucket_holds_forty_and_drains_two_a_second(box: Box) -> None:
 async def test_an_open_bucket_refuses_nobody() -> None:
     box = open_box(SandboxConfig(start_day=DAY, open_bucket=True))
     async with box.client:
-        statuses = {(await box.call("GET", "/boards")).status_code for _ in range(60)}
-    assert statuses == {200}
+        answers = [await box.call("GET", "/boards") for _ in range(60)]
+    assert {answer.status_code for answer in answers} == {200}
+    assert {answer.headers["x-api-call-limit"] for answer in answers} == {"1/40"}
 
 
 async def test_a_usage_block_lasts_its_seconds(box: Box) -> None:

@@ -115,6 +115,19 @@ async def look_up(box: Box, keyword: str, **more: str) -> tuple[str, list[dict[s
     return results["common"]["errorCode"], results["juso"] or []
 
 
+async def test_messages_are_listed_by_their_group(box: Box) -> None:
+    sent = {"from": "0200000001", "text": "안내", "type": "SMS"}
+    first = (await box.send_sms(sent | {"to": "01000001234"}, sent | {"to": "x"})).json()["groupInfo"]["groupId"]
+    await box.send_sms(sent | {"to": "01000005678"})
+    base = "/solapi/messages/v4/groups"
+    groups = (await box.client.get(base, headers=box.solapi_headers())).json()["groupList"]
+    assert groups[first]["count"] == {"total": 2, "registeredFailed": 1, "registeredSuccess": 1}
+    assert len(groups) == 2
+    listed = (await box.client.get(f"{base}/{first}/messages", headers=box.solapi_headers())).json()["messageList"]
+    assert {m["groupId"] for m in listed.values()} == {first}
+    assert len(listed) == 2
+
+
 async def test_an_address_is_found_by_road_lot_and_building(box: Box) -> None:
     for keyword in ("테헤란로 152", "테헤란로152", "역삼동 737", "강남파이낸스센터"):
         code, rows = await look_up(box, keyword)

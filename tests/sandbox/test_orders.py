@@ -142,6 +142,23 @@ async def test_the_list_of_receivers_takes_both_envelopes_and_the_single_form_no
     ] == "303호"
 
 
+async def test_a_list_of_receivers_tells_which_one_was_refused(box: Box) -> None:
+    order_id = box.cast.order("강다인", "two_receivers")
+    rows = [
+        {"shipping_code": f"D-{order_id}-00", "address2": "9층"},
+        {"shipping_code": f"D-{order_id}-01", "cellphone": "01000001234"},
+    ]
+    answer = await box.call("PUT", f"/orders/{order_id}/receivers", {"requests": rows})
+    assert answer.status_code == 207
+    done, refused = answer.json()["receivers"]
+    assert (done["address2"], refused["error"]["code"]) == ("9층", 422)
+
+
+@pytest.mark.parametrize("query", ["subscription=T", "labels=a", "wished_carrier_id=3", "market_cancel_request=T"])
+async def test_a_filter_nothing_answers_to_leaves_nothing(box: Box, query: str) -> None:
+    assert await box.get(f"/orders/count?{query}") == {"count": 0}
+
+
 async def test_a_buyer_note_is_written(box: Box) -> None:
     order_id = box.cast.order("김하늘", "preparing")
     body = {"request": {"customer_notification": "주소 변경을 확인했어요."}}

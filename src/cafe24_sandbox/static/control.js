@@ -70,6 +70,7 @@ async function drawOrders() {
           step("advance", "다음 단계", "주문을 다음 단계로 옮겼어요."),
           step("ship", "발송", "주문을 발송했어요."),
           step("deliver", "배송 완료", "주문이 도착했어요."),
+          step("cancel", "취소", "주문을 취소했어요."),
         ]),
       );
       return line;
