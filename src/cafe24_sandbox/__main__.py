@@ -40,12 +40,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             open_bucket=given.open_bucket,
         )
     )
-    server = uvicorn.Server(
-        uvicorn.Config(sandbox.app, host=given.host, port=given.port, log_level="warning", access_log=False)
-    )
-    print(f"http://{given.host}:{given.port}/_control", flush=True)  # noqa: T201
+    config = uvicorn.Config(sandbox.app, host=given.host, port=given.port, log_level="warning", access_log=False)
     try:
-        server.run()
+        # Bound before the address is told, so that it is true also for port 0.
+        socket = config.bind_socket()
+        print(f"http://{given.host}:{socket.getsockname()[1]}/_control", flush=True)  # noqa: T201
+        uvicorn.Server(config).run(sockets=[socket])
     except SystemExit:
         return 1
     except KeyboardInterrupt:
