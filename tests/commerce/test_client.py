@@ -350,6 +350,36 @@ async def test_a_change_that_certainly_did_not_happen_is_sent_again(database: Da
         assert len(play.script.asked) == 2
 
 
+ONE_MADE = {"order_id": "1", "status": "shipping", "message": ""}
+
+
+@pytest.mark.parametrize(
+    ("element", "message"),
+    [
+        ({"error": {"code": 404, "message": "Order not found."}}, "Order not found."),
+        ({"error": "invalid"}, ""),
+        ({"status": 422, "message": "No such board."}, "No such board."),
+        ({"code": 400, "message": "No such board."}, "No such board."),
+        ("nothing", ""),
+    ],
+)
+async def test_a_mixed_result_with_a_refused_part_is_refused_and_unknown_when_another_was_made(
+    database: Database, element: object, message: str
+) -> None:
+    for others, unknown in (([], False), ([ONE_MADE], True)):
+        body = {"articles": [*others, element]}
+        async with stage(database, httpx2.Response(207, json=body)) as play:
+            failure = await play.fails("CAFE24_REJECTED", write=True)
+            assert failure.detail == {"status": 207, "message": message, "refused": 1, "of": len(others) + 1}
+            assert failure.unknown is unknown
+
+
+async def test_a_mixed_result_without_a_refused_part_is_done(database: Database) -> None:
+    body = {"articles": [ONE_MADE]}
+    async with stage(database, httpx2.Response(207, json=body)) as play:
+        assert await play.put() == body
+
+
 @pytest.mark.parametrize("answer", [status(422), status(409), status(403), status(404)])
 async def test_a_refused_change_did_not_happen(database: Database, answer: httpx2.Response) -> None:
     async with stage(database, answer) as play:

@@ -225,6 +225,13 @@ def test_what_no_database_holds_is_left_out() -> None:
     assert order(items=[{**ITEM, "product_name": "린넨\x00 \ud83d셔츠"}]).items[0].name == "린넨 셔츠"
 
 
+def test_ways_of_payment_are_texts() -> None:
+    assert order(payment_method_name=["신용카드", None, "", "적립금\x00"]).payment_methods == ("신용카드", "적립금")
+    assert order(payment_method_name=None).payment_methods == ("card",)
+    with pytest.raises(Malformed, match=r"\$\.order\.payment_method_name\[1\]: not text"):
+        order(payment_method_name=["신용카드", {"name": "신용카드"}])
+
+
 @cache
 def payloads() -> list[Any]:
     """Orders of the sandbox as the mall sends them, one of each kind, with their parcels."""

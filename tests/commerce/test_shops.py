@@ -105,10 +105,16 @@ def answering(**bodies: Any) -> Any:
     return pytest.mark.parametrize("answers", [Answers(**bodies)], ids=["mall"])
 
 
-@answering(orders={"orders": [ORDER, {**ORDER, "order_id": "20260314-0000128", "member_id": "seojun02", "buyer": {"name": "이서준", "cellphone": "010-0000-5678"}}]}, customers={"customers": [CUSTOMER]})  # fmt: skip
+BOUGHT_FOR_HER = {**ORDER, "order_id": "20260314-0000129", "member_id": "seojun02"}
+"""By another member, with her phone as the buyer's."""
+
+
+@answering(orders={"orders": [ORDER, {**ORDER, "order_id": "20260314-0000128", "member_id": "seojun02", "buyer": {"name": "이서준", "cellphone": "010-0000-5678"}}, BOUGHT_FOR_HER]}, customers={"customers": [CUSTOMER]})  # fmt: skip
 async def test_a_mall_that_passes_over_filters_shows_nobody_else_s_orders(mall: Mall, answers: Answers) -> None:
     phone = await mall.shop.orders(mall.call(), VerifiedPhone(HANEUL), QUARTER)
-    assert [order.order_id for order in phone] == [ORDER_ID]
+    assert {order.order_id for order in phone} == {ORDER_ID, OrderId("20260314-0000129")}
+    of_hers = OrderQuery(QUARTER.window, member_only=True)
+    assert [order.order_id for order in await mall.shop.orders(mall.call(), VerifiedPhone(HANEUL), of_hers)] == [ORDER_ID]  # fmt: skip
     staff = await mall.shop.orders(mall.call(), STAFF, QUARTER, member_id=MemberId("haneul01"))
     assert [order.order_id for order in staff] == [ORDER_ID]
     signed = await mall.shop.orders(mall.call(), SignedMember(MemberId("haneul01")), QUARTER)

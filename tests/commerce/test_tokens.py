@@ -14,7 +14,7 @@ import pytest
 from tests.commerce.goods import NOW
 from tests.commerce.world import EXPIRED, LATER, Mall, a_mall, a_sandbox, token_answer
 
-from sangdam.commerce.cafe24.tokens import Token, Tokens, read_pair
+from sangdam.commerce.cafe24.tokens import App, Token, Tokens, read_pair
 from sangdam.commerce.shop import ShopFailure
 from sangdam.core.clock import SettableClock
 from sangdam.core.ids import new_trace_id
@@ -184,6 +184,9 @@ async def test_a_burnt_refresh_token_needs_the_merchant(database: Database) -> N
     async with stage(database, refusal(400, "invalid_grant")) as play:
         failure = await play.fails()
         assert (failure.code, failure.retryable, failure.detail["cause"]) == ("TOKEN_REFRESH_FAILED", False, "invalid_grant")  # fmt: skip
+        assert failure.detail["mall_id"] == play.mall.mall_id
+        assert failure.detail["expires_at"] == "2026-03-14T14:28:00+09:00"
+        assert failure.detail["last_success"] == "2026-03-14T14:28:44+09:00"
         assert (await play.connection()).status == "reauthorisation_required"
         assert (await play.fails()).code == "CAFE24_REAUTH_REQUIRED"
         assert len(play.endpoint.asked) == 1
@@ -323,6 +326,47 @@ async def test_no_secret_is_in_what_is_printed(database: Database) -> None:
         printed = repr(token) + repr(play.mall.app)
         for secret in ("AT_second", "RT_second", "sandbox-client-secret"):
             assert secret not in printed
+
+
+def somewhere(mall: str) -> str:
+    return f"https://{mall}.cafe24api.com"
+
+
+@pytest.mark.parametrize("mall", ["abc", "moon-light", "0" * 50])
+def test_a_mall_s_name_forms_its_host(mall: str) -> None:
+    assert App("id", "secret", somewhere).origin(mall) == f"https://{mall}.cafe24api.com"
+
+
+@pytest.mark.parametrize(
+    "mall",
+    [
+        "",
+        "ab",
+        "0" * 51,
+        "-moon",
+        "Moon",
+        "moon.light",
+        "evil.example/",
+        "a@evil.example#",
+        "moon\n",
+        "달빛샵샵",
+        "１２３",
+    ],
+)
+def test_what_is_no_mall_s_name_forms_no_host(mall: str) -> None:
+    with pytest.raises(ShopFailure) as failure:
+        App("id", "secret", somewhere).origin(mall)
+    assert (failure.value.code, failure.value.detail) == ("CONFIG_ERROR", {"setting": "mall_id"})
+
+
+@pytest.mark.parametrize("left", [timedelta(hours=1), timedelta(0)])
+async def test_a_connection_of_a_strange_name_is_never_asked(database: Database, left: timedelta) -> None:
+    async with stage(database, renewed()) as play:
+        play.mall.mall_id = f"evil.example/{play.mall.mall_id}"
+        await play.mall.connect(token_answer("first", LATER if left else EXPIRED))
+        with pytest.raises(ShopFailure) as failure:
+            await play.mall.client.get(play.mall.call(), play.mall.org, "/carriers")
+        assert (failure.value.code, play.endpoint.asked) == ("CONFIG_ERROR", [])
 
 
 def test_a_pair_s_times_are_seoul_s() -> None:

@@ -292,6 +292,9 @@ async def test_a_member_id_is_for_staff(desk: Desk) -> None:
     told = await desk.told("list_orders", desk.staff(), member_id="seojun02")
     assert [order["order_id"] for order in told["orders"]] == [FOREIGN]
     assert (await desk.told("list_orders", desk.staff(), cellphone="01000005678"))["total"] == 1
+    both = {"cellphone": SHARED.digits, "member_id": "minseo04"}
+    told = await desk.told("list_orders", desk.staff(), **both)
+    assert {order["order_id"] for order in told["orders"]} == set(the_cast().shopper("최민서").orders.values())
     outcome = await desk.use("list_orders", desk.staff())
     assert isinstance(outcome, Invalid)
 
@@ -422,6 +425,17 @@ async def test_without_the_carriers_a_number_is_told_without_a_name(desk: Desk, 
     desk.clock.move(seconds=4)
     parcel = (await desk.told("track_shipment", order_id=TRANSIT))["shipments"][0]
     assert parcel["carrier_name"] == "CJ대한통운", "a failure is not kept for a day"
+
+
+async def test_carriers_that_do_not_answer_take_half_of_the_time_at_most(opening: Opening) -> None:
+    async with opening(track_shipment=2.0) as desk:
+        desk.fault("/carriers$", "timeout", ms=30_000)
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        parcel = (await desk.told("track_shipment", order_id=TRANSIT))["shipments"][0]
+        assert parcel["tracking_no"]
+        assert parcel["carrier_name"] is None
+        assert loop.time() - started < 1.7
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,26 @@ def test_what_did_not_arrive_has_not_started_and_a_missing_date_is_unknown() -> 
     assert (unknown.state, unknown.last_day) == ("unknown", None)
 
 
+@pytest.mark.parametrize(
+    ("noticed", "last"),
+    [
+        (date(2026, 3, 12), date(2026, 4, 13)),  # 11 April is a Saturday
+        (date(2026, 5, 9), date(2026, 6, 8)),
+        (date(2026, 5, 11), date(2026, 6, 10)),  # the three months end on the same day
+        (date(2026, 5, 12), date(2026, 6, 10)),  # thirty days would be later
+        (date(2026, 3, 1), date(2026, 4, 9)),  # nobody notices before it is there
+    ],
+)
+def test_a_day_of_noticing_gives_thirty_days_within_the_three_months(noticed: date, last: date) -> None:
+    assert last_day(date(2026, 3, 10), "not_as_agreed", noticed=noticed) == last
+    told = withdrawal(moment("2026-03-10", "12:00"), delivered=True, asked_at=moment(last.isoformat(), "23:59"), ground="not_as_agreed", noticed=noticed)  # fmt: skip
+    assert (told.state, told.last_day) == ("within", last)
+
+
+def test_a_day_of_noticing_says_nothing_of_a_change_of_mind() -> None:
+    assert last_day(date(2026, 3, 10), noticed=date(2026, 3, 16)) == date(2026, 3, 17)
+
+
 @given(st.dates(date(2020, 1, 1), date(2030, 12, 31)), st.sampled_from(("change_of_mind", "not_as_agreed")))
 def test_the_last_day_is_a_working_day_no_earlier_than_the_law_says(delivered: date, ground: Ground) -> None:
     last = last_day(delivered, ground)

@@ -57,7 +57,6 @@ class MemoryShop:
             and owns(asker, order, members)
             and (member_id is None or order.member_id == member_id)
             and (not query.member_only or not isinstance(asker, VerifiedPhone) or order.member_id in members)
-            and (not query.member_only or order.member_id is not None)
         ]
         return tuple(sorted(found, key=lambda order: (order.ordered_at, order.order_id), reverse=True))
 

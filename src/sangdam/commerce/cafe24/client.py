@@ -45,9 +45,7 @@ class _Answer:
     @property
     def message(self) -> str:
         """The mall's own words, for operators."""
-        error: object = (json_object(self.body) or {}).get("error")
-        message: object = cast("dict[str, Any]", error).get("message") if isinstance(error, dict) else None
-        return message[:300] if isinstance(message, str) else ""
+        return _words(json_object(self.body))
 
 
 class MallClient:
@@ -126,8 +124,10 @@ class MallClient:
                 ) from None
             limiter.told(answer.headers)
             match answer.status:
-                case 200 | 201 | 207:
+                case 200 | 201:
                     return _object(answer, unknown=method != "GET")
+                case 207:
+                    return _all_made(_object(answer, unknown=method != "GET"))
                 case 401 if not renewed:
                     token, renewed = await self._tokens.after_401(org, token.version), True
                 case 401:
@@ -173,7 +173,7 @@ class MallClient:
         seconds = min(ATTEMPT_SECONDS, call.remaining)
         request = self._client.build_request(
             method,
-            f"{self._app.base_url(token.connection.mall_id)}/api/v2/admin{filled}",
+            f"{self._app.origin(token.connection.mall_id)}/api/v2/admin{filled}",
             params={"shop_no": str(shop), **(params or {})} if body is None else None,
             json={"shop_no": shop, **body} if body is not None else None,
             headers={
@@ -230,11 +230,39 @@ async def _bounded(response: httpx2.Response) -> bytes:
     return bytes(body)
 
 
-def _object(answer: _Answer, *, unknown: bool) -> object:
+def _object(answer: _Answer, *, unknown: bool) -> dict[str, Any]:
     body = json_object(answer.body)
     if body is None:
         raise ShopFailure("CAFE24_ERROR", detail={"status": answer.status, "shape": "no JSON object"}, unknown=unknown)
     return body
+
+
+def _all_made(body: dict[str, Any]) -> dict[str, Any]:
+    """A mixed result (207) none of whose parts was refused. Raises CAFE24_REJECTED, with `unknown` when another part was made."""
+    parts = [part for rows in body.values() if isinstance(rows, list) for part in cast("list[object]", rows)]
+    refused = [part for part in parts if _refused(part)]
+    if not refused:
+        return body
+    detail = {"status": 207, "message": _words(refused[0]), "refused": len(refused), "of": len(parts)}
+    raise ShopFailure("CAFE24_REJECTED", detail=detail, unknown=len(refused) < len(parts))
+
+
+def _refused(part: object) -> bool:
+    """The keys differ from resource to resource (reference §2.6); `status` may be a word of the thing itself."""
+    if not isinstance(part, dict):
+        return True
+    fields = cast("dict[str, object]", part)
+    return bool(fields.get("error")) or any(
+        isinstance(code := fields.get(name), int) and code >= 400 for name in ("status", "code")
+    )
+
+
+def _words(part: object) -> str:
+    """The mall's own words of a refusal, for operators."""
+    fields = cast("dict[str, object]", part) if isinstance(part, dict) else {}
+    error = fields.get("error")
+    message = (cast("dict[str, object]", error) if isinstance(error, dict) else fields).get("message")
+    return message[:300] if isinstance(message, str) else ""
 
 
 def _unanswered(error: Exception, attempts: int, *, unknown: bool) -> ShopFailure:

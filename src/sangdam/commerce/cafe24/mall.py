@@ -115,7 +115,7 @@ class Cafe24Shop:
             for order in found.values()
             if owns(asker, order, members)
             and (member_id is None or order.member_id == member_id)
-            and (not query.member_only or order.member_id is not None)
+            and (not query.member_only or not isinstance(asker, VerifiedPhone) or order.member_id in members)
             and query.window.start <= kst_date(order.ordered_at) <= query.window.end
         ]
         return tuple(sorted(mine, key=lambda order: (order.ordered_at, order.order_id), reverse=True))

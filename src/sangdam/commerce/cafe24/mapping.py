@@ -129,6 +129,12 @@ class Fields:
             raise Malformed(f"{self.path}.{name}: not a list")
         return cast("list[object]", value)
 
+    def texts(self, name: str) -> tuple[str, ...]:
+        """A list of texts; nothing written is left out."""
+        entries = {f"{name}[{n}]": entry for n, entry in enumerate(self.list(name))}
+        found = Fields(entries, self.path)
+        return tuple(text for text in (found.optional(entry) for entry in entries) if text is not None)
+
     def inner(self, name: str) -> "Fields":
         return Fields(self._fields.get(name), f"{self.path}.{name}")
 
@@ -169,9 +175,7 @@ def order(fields: Fields) -> Order:
         member_id=MemberId(member) if member is not None else None,
         buyer=buyer(fields.inner("buyer"), member),
         paid=paid,
-        payment_methods=tuple(
-            str(name) for name in fields.list("payment_method_name") or fields.list("payment_method") if name
-        ),
+        payment_methods=fields.texts("payment_method_name") or fields.texts("payment_method"),
         amounts=amounts(fields, actual, paid),
         items=items,
         receivers=tuple(

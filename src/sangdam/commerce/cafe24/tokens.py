@@ -7,6 +7,7 @@ when the call that needed it is given up, for a lost answer costs the merchant's
 import asyncio
 import base64
 import json
+import re
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -37,6 +38,9 @@ BACKOFF_MINUTES = (1, 2, 5, 15, 30)
 CONFIGURATION_MINUTES = 30
 """Wrong credentials of the app heal by a person only."""
 
+_MALL_ID = re.compile(r"[a-z0-9][a-z0-9-]{2,49}")
+"""The only variable part of a host (cafe24-oauth-and-jobs.md §1.1)."""
+
 
 @dataclass(frozen=True)
 class App:
@@ -46,6 +50,12 @@ class App:
     client_secret: str = field(repr=False)
     base_url: Callable[[str], str]
     """From a mall id to the origin (and prefix) of its API."""
+
+    def origin(self, mall_id: str) -> str:
+        """Where this mall's secrets may be sent. Raises ShopFailure CONFIG_ERROR for what could name another host."""
+        if not _MALL_ID.fullmatch(mall_id):
+            raise ShopFailure("CONFIG_ERROR", detail={"setting": "mall_id"})
+        return self.base_url(mall_id)
 
 
 @dataclass(frozen=True)
@@ -175,11 +185,12 @@ class Tokens:
     async def _ask(self, org: OrgId, connection: Connection, pair: TokenPair) -> str | Token:
         """The mall's answer as text, asked once; a sibling's token when it was faster. Every failure is recorded, then raised."""
         version, later = connection.version, self._later(connection)
+        origin = self._app.origin(connection.mall_id)
         credentials = base64.b64encode(f"{self._app.client_id}:{self._app.client_secret}".encode()).decode()
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 response = await self._client.post(
-                    f"{self._app.base_url(connection.mall_id)}/api/v2/oauth/token",
+                    f"{origin}/api/v2/oauth/token",
                     data={"grant_type": "refresh_token", "refresh_token": pair.refresh_token},
                     headers={"Authorization": f"Basic {credentials}"},
                     timeout=ANSWER_SECONDS,
@@ -259,8 +270,12 @@ class Tokens:
 
     def _failure(self, connection: Connection, cause: str, *, retryable: bool) -> ShopFailure:
         pair = connection.pair
-        expired_at = pair.expires_at.isoformat() if pair is not None else None
-        detail = {"cause": cause, "mall_id": connection.mall_id, "expires_at": expired_at}
+        detail = {
+            "cause": cause,
+            "mall_id": connection.mall_id,
+            "expires_at": pair.expires_at.isoformat() if pair is not None else None,
+            "last_success": pair.issued_at.isoformat() if pair is not None else None,
+        }
         return ShopFailure("TOKEN_REFRESH_FAILED", retryable=retryable, detail=detail)
 
     def _later(self, connection: Connection) -> datetime:
