@@ -9,7 +9,7 @@ import pytest
 
 from sangdam.conversations import otp
 from sangdam.conversations.grants import TOKEN_LENGTH
-from sangdam.conversations.retention import purge_codes
+from sangdam.conversations.retention import purge_codes, purge_windows
 from sangdam.core.ids import SessionId
 from sangdam.core.phone import Phone
 from sangdam.notify import NoAnswer, Rejected
@@ -419,6 +419,30 @@ async def test_more_than_a_batch_goes_in_several(place: Place) -> None:
         place.org, session, place.clock.now() - timedelta(days=2),
     )  # fmt: skip
     assert await purge_codes(place.db, before=place.clock.now() - timedelta(days=1)) == 2500
+
+
+async def test_counters_go_when_no_limit_reaches_back_to_them(place: Place) -> None:
+    day = timedelta(days=1)
+    for n in range(otp.PER_DAY_PHONE):
+        await sent(place, await place.session(), HANEUL)
+        place.clock.at += timedelta(minutes=10 if n % 3 == 2 else 1)
+        assert await purge_windows(place.db, before=place.clock.now() - day) == 0
+    assert code_of(await send(place, await place.session(), HANEUL)) == "RATE_LIMIT"
+    counted = await place.rows("select 1 from c_mcp_rate_counters")
+    place.clock.at += day * 2
+    assert await purge_windows(place.db, before=place.clock.now() - day) == len(counted) > 0
+    assert await place.rows("select 1 from c_mcp_rate_counters") == []
+    await sent(place, await place.session(), HANEUL)
+
+
+async def test_a_limit_of_a_day_holds_beside_the_purge(place: Place) -> None:
+    started = place.clock.now()
+    for _ in range(otp.PER_DAY_PHONE):
+        await sent(place, await place.session(), HANEUL)
+        place.clock.at += timedelta(minutes=10)
+    place.clock.at = started + timedelta(days=1) - SECOND
+    await purge_windows(place.db, before=place.clock.now() - timedelta(days=1))
+    assert code_of(await send(place, await place.session(), HANEUL)) == "RATE_LIMIT"
 
 
 def test_random_codes_are_six_digits_of_all_kinds() -> None:

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from sangdam.commerce.shop import ShopFailure
-from sangdam.conversations.review import CALLBACK, TITLES, UNKNOWN_HOURS
+from sangdam.conversations.review import CALLBACK, TITLES, UNKNOWN_HOURS, Claimed, Taken
 from sangdam.core.facts import CreateHandoffOut
-from sangdam.core.ids import SessionId, TurnId
+from sangdam.core.ids import SessionId, TurnId, UserId
 from sangdam.orgs.hours import Hours
 from sangdam.tools.model import Caller, CallerKind, Done, Invalid, Stamp
 from tests.conversations.place import Place
@@ -197,3 +197,49 @@ async def test_wrong_arguments_are_refused(place: Place) -> None:
 async def test_without_a_conversation_there_is_nothing_to_hand_over(place: Place) -> None:
     outcome = await place.use(None, "create_handoff", kind=CallerKind.MEMBER, reason="asked", summary="상담원")
     assert outcome == Invalid(fields=("session_id",))
+
+
+async def test_one_member_takes_an_item_and_only_they_settle_it(place: Place) -> None:
+    item = uuid.UUID((await hand_over(place, await place.session())).item_id)
+    first, second = UserId(uuid.uuid4()), UserId(uuid.uuid4())
+    now = place.clock.now()
+    assert await place.review.settle(place.org, item, first, resolution="해결", now=now) is False
+    assert await place.review.claim(place.org, item, first) == Claimed()
+    assert await place.review.claim(place.org, item, first) == Claimed()
+    assert await place.review.claim(place.org, item, second) == Taken(first)
+    assert await place.review.settle(place.org, item, second, resolution="해결", now=now) is False
+    assert await place.review.settle(place.org, item, first, resolution="010-0000-1234로 전화했어요", now=now)
+    assert await place.review.settle(place.org, item, first, resolution="다시", now=now) is False
+    assert await place.review.claim(place.org, item, second) is None
+    (row,) = await place.rows("select status, resolution, assignee, closed_at from e_ops_review_queue_items")
+    assert row == {
+        "status": "resolved",
+        "resolution": "010-****-1234로 전화했어요",
+        "assignee": first,
+        "closed_at": now,
+    }
+
+
+async def test_members_who_take_an_item_at_the_same_moment_do_not_both_get_it(place: Place) -> None:
+    item = uuid.UUID((await hand_over(place, await place.session())).item_id)
+    members = [UserId(uuid.uuid4()) for _ in range(6)]
+    taken = await asyncio.gather(*(place.review.claim(place.org, item, member) for member in members))
+    (winner,) = [member for member, end in zip(members, taken, strict=True) if end == Claimed()]
+    assert [end for end in taken if end != Claimed()] == [Taken(winner)] * 5
+
+
+async def test_a_dismissed_item_makes_room_for_a_new_one(place: Place) -> None:
+    session, member = await place.session(), UserId(uuid.uuid4())
+    first = await hand_over(place, session)
+    assert await place.review.claim(place.org, uuid.UUID(first.item_id), member) == Claimed()
+    assert (await hand_over(place, session)).item_id == first.item_id
+    assert await place.review.settle(place.org, uuid.UUID(first.item_id), member, resolution="장난", now=place.clock.now(), dismissed=True)  # fmt: skip
+    assert (await hand_over(place, session)).item_id != first.item_id
+
+
+async def test_an_item_of_another_shop_is_neither_taken_nor_settled(place: Place) -> None:
+    item = uuid.UUID((await hand_over(place, await place.session())).item_id)
+    member = UserId(uuid.uuid4())
+    assert await place.review.claim(place.other, item, member) is None
+    assert await place.review.claim(place.org, item, member) == Claimed()
+    assert await place.review.settle(place.other, item, member, resolution="x", now=place.clock.now()) is False

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sangdam.conversations.model import Message, NewSession
+from sangdam.conversations.model import Channel, Message, NewSession
 from sangdam.conversations.sessions import ORIGINAL_LIFE, RESUME_LIFE, RESUME_OVERLAP
-from sangdam.core.ids import SessionId, new_uuid
+from sangdam.conversations.silence import PATIENCE, Patience, Silences
+from sangdam.core.ids import OrgId, SessionId, new_uuid
 from tests.conversations.place import Place
 
 SECOND = timedelta(seconds=1)
@@ -233,3 +234,107 @@ async def test_a_linked_conversation_knows_the_one_before(place: Place, language
     )
     (row,) = await place.rows("select previous_session_id, language from d_conv_sessions where id = $1", after.id)
     assert row == {"previous_session_id": before, "language": language}
+
+
+def silences(place: Place, patience: Patience = PATIENCE) -> Silences:
+    async def patient(_: OrgId) -> Patience:
+        return patience
+
+    return Silences(
+        place.db, place.sessions, place.clock, patient, {"ko": "아직 계신가요?", "en": "Are you still there?"}
+    )
+
+
+async def answered(place: Place, session: SessionId) -> None:
+    await place.rows("update d_conv_sessions set answered_seq = owed_seq, owed_since = null where id = $1 returning id", session)  # fmt: skip
+
+
+async def spoken(place: Place, channel: Channel = "widget") -> SessionId:
+    """A conversation that has said something and was answered."""
+    session = (await place.sessions.open(place.org, NewSession(place.agents[place.org], 1, channel))).id
+    await place.say(session, "네")
+    await answered(place, session)
+    return session
+
+
+async def test_silence_is_asked_about_once_after_ten_minutes_and_ended_after_thirty(place: Place) -> None:
+    keeper = silences(place)
+    session = await spoken(place)
+    begun = place.clock.now()
+    place.clock.at = begun + PATIENCE.nudge_after - SECOND
+    assert (await keeper.silent(), await keeper.settle(place.org, session)) == ([], None)
+    place.clock.at += SECOND
+    assert await keeper.silent() == [(place.org, session)]
+    assert await keeper.settle(place.org, session) == "nudged"
+    assert await keeper.settle(place.org, session) is None
+    assert await keeper.silent() == []
+    place.clock.at = begun + PATIENCE.close_after - SECOND
+    assert await keeper.settle(place.org, session) is None
+    place.clock.at += SECOND
+    assert await keeper.silent() == [(place.org, session)]
+    assert await keeper.settle(place.org, session) == "closed"
+    assert await keeper.settle(place.org, session) is None
+    assert await keeper.silent() == []
+    messages = await place.sessions.messages_after(place.org, session, 0)
+    assert [(m.seq, m.sender, m.text) for m in messages] == [(1, "shopper", "네"), (2, "bot", "아직 계신가요?")]
+    (row,) = await place.rows("select status, speaker, outcome, closed_at from d_conv_sessions where id = $1", session)
+    assert row == {"status": "closed", "speaker": "nobody", "outcome": "abandoned", "closed_at": place.clock.now()}
+    assert len(await place.rows("select 1 from f_audit_events where event_type = 'SESSION_CLOSED'")) == 1
+
+
+async def test_words_after_the_question_begin_a_new_silence(place: Place) -> None:
+    keeper = silences(place)
+    session = await spoken(place)
+    place.clock.at += PATIENCE.nudge_after
+    assert await keeper.settle(place.org, session) == "nudged"
+    place.clock.at += PATIENCE.nudge_after
+    await place.say(session, "네 있어요")
+    await answered(place, session)
+    place.clock.at += PATIENCE.nudge_after - SECOND
+    assert await keeper.settle(place.org, session) is None
+    place.clock.at += SECOND
+    assert await keeper.settle(place.org, session) == "nudged"
+
+
+async def test_processes_that_look_at_the_same_moment_ask_once(place: Place) -> None:
+    keeper = silences(place)
+    session = await spoken(place)
+    place.clock.at += PATIENCE.nudge_after
+    steps = await asyncio.gather(*(keeper.settle(place.org, session) for _ in range(5)))
+    assert sorted(map(str, steps)) == ["None"] * 4 + ["nudged"]
+
+
+async def test_who_waits_for_an_answer_or_a_person_is_not_silent(place: Place) -> None:
+    keeper = silences(place)
+    owed = await place.session()
+    await place.say(owed, "네")
+    waiting = await spoken(place)
+    await place.rows("update d_conv_sessions set status = 'waiting_person' where id = $1 returning id", waiting)
+    place.clock.at += PATIENCE.close_after
+    assert await keeper.silent() == []
+    assert [await keeper.settle(place.org, session) for session in (owed, waiting)] == [None, None]
+
+
+async def test_without_a_window_nobody_is_asked_but_the_conversation_ends(place: Place) -> None:
+    keeper = silences(place)
+    session = await spoken(place, "api")
+    place.clock.at += PATIENCE.nudge_after
+    assert await keeper.settle(place.org, session) is None
+    place.clock.at += PATIENCE.close_after - PATIENCE.nudge_after
+    assert await keeper.settle(place.org, session) == "closed"
+
+
+async def test_a_conversation_without_a_word_ends_too(place: Place) -> None:
+    session = await place.session()
+    place.clock.at += PATIENCE.close_after
+    assert await silences(place).settle(place.org, session) == "closed"
+
+
+async def test_a_shop_says_how_patient_it_is(place: Place) -> None:
+    session = await spoken(place)
+    keeper = silences(place, Patience(timedelta(minutes=20), timedelta(minutes=40)))
+    place.clock.at += timedelta(minutes=20) - SECOND
+    assert await keeper.settle(place.org, session) is None
+    place.clock.at += SECOND
+    assert await keeper.settle(place.org, session) == "nudged"
+    assert await keeper.settle(place.other, session) is None

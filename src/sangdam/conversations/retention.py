@@ -1,4 +1,4 @@
-"""What ends after a day: codes and matches of every org, in small batches that can be interrupted anywhere."""
+"""What ends after a day: codes, matches and counters of every org, in small batches that can be interrupted anywhere."""
 
 from datetime import datetime
 
@@ -22,3 +22,14 @@ async def purge_codes(db: Database, *, before: datetime) -> int:
             if batch < BATCH:
                 break
     return gone
+
+
+async def purge_windows(db: Database, *, before: datetime) -> int:
+    """Counters that no window reaches back to: the longest is a day, so `before` is a day ago or earlier. Rows deleted."""
+    gone = 0
+    while True:
+        async with db.system() as tx:
+            batch = await store.purge_windows(tx, before, BATCH)
+        gone += batch
+        if batch < BATCH:
+            return gone

@@ -9,7 +9,7 @@ from typing import Any
 
 from sangdam.conversations import store
 from sangdam.core.facts import CreateHandoffOut
-from sangdam.core.ids import OrgId, SessionId, TurnId
+from sangdam.core.ids import OrgId, SessionId, TurnId, UserId
 from sangdam.core.mask import mask_text
 from sangdam.core.phone import Phone
 from sangdam.db.database import Database, Row, Transaction
@@ -47,6 +47,16 @@ class ReviewItem:
     priority: int
     status: str
     due_at: datetime
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """It is yours."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    by: UserId
 
 
 class Review:
@@ -131,6 +141,29 @@ class Review:
         if sealed is None:
             return None
         return Phone(self._keyring.open(sealed, table="e_ops_review_queue_items", column="contact", org=org, row=item))
+
+    async def claim(self, org: OrgId, item: uuid.UUID, member: UserId) -> Claimed | Taken | None:
+        """Takes an item; taking it twice is the same. None when it is unknown or settled."""
+        async with self._db.org(org) as tx:
+            row = await store.claim_item(org, tx, item, member)
+        if row is None:
+            return None
+        return Claimed() if row["won"] else Taken(UserId(row["assignee"]))
+
+    async def settle(
+        self, org: OrgId, item: uuid.UUID, member: UserId, *, resolution: str, now: datetime, dismissed: bool = False
+    ) -> bool:
+        """Ends an item that this member has taken, and makes room for a new one of its cause. False for every other."""
+        async with self._db.org(org) as tx:
+            return await store.settle_item(
+                org,
+                tx,
+                item,
+                member,
+                status="dismissed" if dismissed else "resolved",
+                resolution=mask_text(resolution),
+                now=now,
+            )
 
     async def listed(self, org: OrgId, *, limit: int = 100) -> list[ReviewItem]:
         async with self._db.org(org) as tx:

@@ -106,19 +106,22 @@ class Sessions:
 
     async def close(self, org: OrgId, session: SessionId, outcome: str) -> bool:
         """False when it was closed already."""
-        now = self._clock.now()
         async with self._db.org(org) as tx:
-            closed = await store.close_session(org, tx, session, outcome=outcome, now=now)
-            if closed:
-                event = AuditEvent(
-                    EventType.SESSION_CLOSED,
-                    {"kind": "shopper", "id": str(session)},
-                    now,
-                    new_trace_id(),
-                    {"outcome": outcome},
-                    session,
-                )
-                await chain.append(tx, org, events=[event])
+            return await self.close_in(org, tx, session, outcome, now=self._clock.now())
+
+    async def close_in(self, org: OrgId, tx: Transaction, session: SessionId, outcome: str, *, now: datetime) -> bool:
+        """The same as part of a transaction, as its last statement: the audit chain is locked from here on."""
+        closed = await store.close_session(org, tx, session, outcome=outcome, now=now)
+        if closed:
+            event = AuditEvent(
+                EventType.SESSION_CLOSED,
+                {"kind": "shopper", "id": str(session)},
+                now,
+                new_trace_id(),
+                {"outcome": outcome},
+                session,
+            )
+            await chain.append(tx, org, events=[event])
         return closed
 
     async def append(

@@ -100,6 +100,32 @@ async def idle(tx: Transaction, before: datetime, limit: int) -> list[tuple[OrgI
     return [(OrgId(row["org_id"]), SessionId(row["session_id"])) for row in rows]
 
 
+async def silence(org: OrgId, tx: Transaction, session: SessionId) -> Row | None:
+    """An open conversation that owes nothing, locked. None for others, and for one somebody holds at this moment.
+
+    Columns: `since` (the last words that were no nudge), `nudged` (the last words were one), `askable`, `channel`, `language`.
+    """
+    row = await tx.fetchrow(
+        """
+        select status = 'open' and speaker = 'bot' as askable, channel, language from d_conv_sessions
+        where org_id = $1 and id = $2 and status in ('open', 'closing') and owed_seq <= answered_seq for update skip locked
+        """,
+        org, session,
+    )  # fmt: skip
+    if row is None:
+        return None
+    # Read after the lock was taken: words that came before it are seen.
+    return await tx.fetchrow(
+        """
+        select $3::bool as askable, $4::text as channel, $5::text as language, coalesce(bool_or(m.payload ? 'nudge') filter (where m.seq = s.next_seq - 1), false) as nudged,
+          coalesce(max(m.created_at) filter (where not m.payload ? 'nudge'), s.started_at) as since
+        from d_conv_sessions s left join d_conv_messages m on m.session_id = s.id and m.seq >= s.next_seq - 2
+        where s.org_id = $1 and s.id = $2 group by s.id
+        """,
+        org, session, row["askable"], row["channel"], row["language"],
+    )  # fmt: skip
+
+
 # Messages -------------------------------------------------------------------------------------------------------------
 
 
@@ -417,6 +443,39 @@ async def items(org: OrgId, tx: Transaction, *, limit: int) -> list[Row]:
     )  # fmt: skip
 
 
+async def claim_item(org: OrgId, tx: Transaction, item: uuid.UUID, member: uuid.UUID) -> Row | None:
+    """None when there is no unsettled item. Columns: `won`, `assignee` (who has it now)."""
+    won = await tx.fetchrow(
+        """
+        update e_ops_review_queue_items set status = 'claimed', assignee = $3
+        where org_id = $1 and id = $2 and (status = 'open' or (status in ('claimed', 'waiting') and assignee = $3)) returning true as won, assignee
+        """,
+        org, item, member,
+    )  # fmt: skip
+    if won is not None:
+        return won
+    return await tx.fetchrow(
+        "select false as won, assignee from e_ops_review_queue_items where org_id = $1 and id = $2 and status in ('claimed', 'waiting')",
+        org,
+        item,
+    )
+
+
+async def settle_item(
+    org: OrgId, tx: Transaction, item: uuid.UUID, member: uuid.UUID, *, status: str, resolution: str, now: datetime
+) -> bool:
+    return (
+        await tx.executed(
+            """
+            update e_ops_review_queue_items set status = $4, resolution = $5, closed_at = $6
+            where org_id = $1 and id = $2 and status in ('claimed', 'waiting') and assignee = $3
+            """,
+            org, item, member, status, resolution, now,
+        )
+        == 1
+    )  # fmt: skip
+
+
 # Retention --------------------------------------------------------------------------------------------------------------
 
 
@@ -435,6 +494,17 @@ async def purge_day(org: OrgId, tx: Transaction, before: datetime, limit: int) -
         limit,
     )
     return codes + matches
+
+
+async def purge_windows(tx: Transaction, before: datetime, limit: int) -> int:
+    """Counters whose window began before then, of all organisations: they hold hashes and counts only."""
+    return await tx.executed(
+        """
+        delete from c_mcp_rate_counters where ctid = any(array(select ctid from c_mcp_rate_counters where window_start < $1 limit $2))
+        """,
+        before,
+        limit,
+    )
 
 
 async def orgs(tx: Transaction, now: datetime, limit: int) -> list[OrgId]:
