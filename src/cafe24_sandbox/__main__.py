@@ -42,8 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     config = uvicorn.Config(sandbox.app, host=given.host, port=given.port, log_level="warning", access_log=False)
     try:
-        # Bound before the address is told, so that it is true also for port 0.
+        # Taken before the address is told: it is true also for port 0, and who comes early waits instead of being refused.
         socket = config.bind_socket()
+        socket.listen(config.backlog)
         print(f"http://{given.host}:{socket.getsockname()[1]}/_control", flush=True)  # noqa: T201
         uvicorn.Server(config).run(sockets=[socket])
     except SystemExit:

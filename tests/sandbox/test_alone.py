@@ -13,13 +13,12 @@ COMMAND = (sys.executable, "-m", "cafe24_sandbox", "--start-day", "2026-03-14")
 
 @pytest.fixture
 def alone() -> Iterator[tuple[subprocess.Popen[str], str]]:
-    process = subprocess.Popen((*COMMAND, "--port", "0"), stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield process, process.stdout.readline().strip()
-    finally:
-        process.kill()
-        process.wait(20)
+    with subprocess.Popen((*COMMAND, "--port", "0"), stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process, process.stdout.readline().strip()
+        finally:
+            process.kill()
 
 
 def test_it_tells_the_port_it_was_given_and_ends_cleanly(alone: tuple[subprocess.Popen[str], str]) -> None:
