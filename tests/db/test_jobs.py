@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
+from pgqueuer import PgQueuer
 
 from sangdam.core.errors import Kind, SangdamError
 from sangdam.db import Database
@@ -197,6 +199,30 @@ async def test_a_worker_survives_the_loss_of_its_connections(addresses: Addresse
             await defer(tx, "greet", {"n": "2"})
         async with asyncio.timeout(40):
             assert await got.get() == {"n": "2"}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("no table"), ExceptionGroup("both", [ValueError("one"), OSError("two")]), asyncio.CancelledError()],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_worker_survives_whatever_the_library_raises(
+    addresses: Addresses, database: Database, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    first, run = [error], PgQueuer.run
+
+    async def failing_once(queue: PgQueuer, *args: Any, **options: Any) -> None:
+        if first:
+            raise first.pop()
+        await run(queue, *args, **options)
+
+    monkeypatch.setattr(PgQueuer, "run", failing_once)
+    got: asyncio.Queue[Payload] = asyncio.Queue()
+    async with running(addresses, Job("greet", got.put)), asyncio.timeout(20):
+        async with database.system() as tx:
+            await defer(tx, "greet", {"n": "1"})
+        assert await got.get() == {"n": "1"}
+    assert not first
 
 
 async def test_a_timetable_fires_on_one_of_two_workers(addresses: Addresses, database: Database) -> None:

@@ -159,8 +159,16 @@ class JobRunner:
         while not self._stopping.is_set():
             try:
                 await self._run_once()
+            except asyncio.CancelledError:
+                # A task of the library that was cut off raises it as well; only who cancels this one ends the work.
+                if (task := asyncio.current_task()) is None or task.cancelling():
+                    raise
+                log.warning("jobs.interrupted", reason="CancelledError")
             except (asyncpg.PostgresError, asyncpg.InterfaceError, PgqException, OSError, TimeoutError) as error:
                 log.warning("jobs.interrupted", reason=type(error).__name__)
+            except (Exception, BaseExceptionGroup) as error:
+                # Whatever else a lost connection raises in the library: the work goes on.
+                log.error("jobs.interrupted", reason=type(error).__name__, exc_info=error)
             if not self._stopping.is_set():
                 await _sleep_or(self._stopping, _RECONNECT_SECONDS)
 
