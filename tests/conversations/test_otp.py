@@ -445,6 +445,19 @@ async def test_a_limit_of_a_day_holds_beside_the_purge(place: Place) -> None:
     assert code_of(await send(place, await place.session(), HANEUL)) == "RATE_LIMIT"
 
 
+async def test_counters_of_every_shop_go_in_batches_and_young_ones_stay(place: Place) -> None:
+    before = place.clock.now()
+    await place.rows(
+        """
+        insert into c_mcp_rate_counters (key, window_start, count)
+        select o || '|x' || n, at, 1 from unnest($1::text[]) o, generate_series(1, 1100) n, unnest(array[$2::timestamptz - interval '1 second', $2]) at returning 1
+        """,
+        [str(place.org), str(place.other)], before,
+    )  # fmt: skip
+    assert await purge_windows(place.db, before=before) == 2200
+    assert len(await place.rows("select 1 from c_mcp_rate_counters where window_start = $1", before)) == 2200
+
+
 def test_random_codes_are_six_digits_of_all_kinds() -> None:
     codes = {otp.random_code() for _ in range(500)}
     assert all(re.fullmatch(r"[0-9]{6}", code) for code in codes)

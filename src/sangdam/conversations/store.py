@@ -496,15 +496,15 @@ async def purge_day(org: OrgId, tx: Transaction, before: datetime, limit: int) -
     return codes + matches
 
 
-async def purge_windows(tx: Transaction, before: datetime, limit: int) -> int:
-    """Counters whose window began before then, of all organisations: they hold hashes and counts only."""
+async def purge_windows(org: OrgId, tx: Transaction, before: datetime, limit: int) -> int:
+    """Counters of this org whose window began before then. Row security does not cover that table: the key names the org."""
     return await tx.executed(
         """
-        delete from c_mcp_rate_counters where ctid = any(array(select ctid from c_mcp_rate_counters where window_start < $1 limit $2))
+        delete from c_mcp_rate_counters where ctid = any(array(
+          select ctid from c_mcp_rate_counters where starts_with(key, $1::text || '|') and window_start < $2 limit $3))
         """,
-        before,
-        limit,
-    )
+        str(org), before, limit,
+    )  # fmt: skip
 
 
 async def orgs(tx: Transaction, now: datetime, limit: int) -> list[OrgId]:
