@@ -1,6 +1,7 @@
 """Serves one sandbox alone: `python -m cafe24_sandbox --port 8701`."""
 
 import argparse
+import socket
 import sys
 from collections.abc import Sequence
 from datetime import date
@@ -43,10 +44,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = uvicorn.Config(sandbox.app, host=given.host, port=given.port, log_level="warning", access_log=False)
     try:
         # Taken before the address is told: it is true also for port 0, and who comes early waits instead of being refused.
-        socket = config.bind_socket()
-        socket.listen(config.backlog)
-        print(f"http://{given.host}:{socket.getsockname()[1]}/_control", flush=True)  # noqa: T201
-        uvicorn.Server(config).run(sockets=[socket])
+        listening = socket.create_server((given.host, given.port), backlog=config.backlog)
+    except OSError as error:
+        print(f"cannot listen on {given.host}:{given.port}: {error.strerror}", file=sys.stderr)  # noqa: T201
+        return 1
+    try:
+        print(f"http://{given.host}:{listening.getsockname()[1]}/_control", flush=True)  # noqa: T201
+        uvicorn.Server(config).run(sockets=[listening])
     except SystemExit:
         return 1
     except KeyboardInterrupt:
