@@ -31,7 +31,7 @@ from sangdam.conversations.inbox import Inbox
 from sangdam.conversations.live import Live
 from sangdam.conversations.orderer import OrdererMatches
 from sangdam.conversations.otp import Codes, Sender, random_code
-from sangdam.conversations.retention import purge_codes
+from sangdam.conversations.retention import purge_codes, purge_windows
 from sangdam.conversations.review import Review
 from sangdam.conversations.sessions import Sessions
 from sangdam.conversations.tools import tools as conversation_tools
@@ -301,7 +301,9 @@ class Product:
 
         async def retention() -> None:
             async def work(tally: Tally) -> None:
-                tally.counts["codes"] = await purge_codes(self.db, before=self.clock.now() - KEPT_DAYS)
+                before = self.clock.now() - KEPT_DAYS
+                tally.counts["codes"] = await purge_codes(self.db, before=before)
+                tally.counts["rate_counters"] = await purge_windows(self.db, before=before)
 
             await runs.run("retention", work, trigger="schedule", budget=JOB_BUDGETS["retention"])
 
