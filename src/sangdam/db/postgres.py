@@ -118,9 +118,7 @@ class EmbeddedPostgres:
             if self._ended(data):
                 break
             _signal(self.pid, sign)
-            deadline = time.monotonic() + seconds
-            while time.monotonic() < deadline and not self._ended(data):
-                time.sleep(0.01)
+            _poll(lambda: (None,) if self._ended(data) else None, until=time.monotonic() + seconds)
         if self.socket_dir.parent != self.home:
             shutil.rmtree(self.socket_dir, ignore_errors=True)
 
@@ -307,11 +305,17 @@ def _started(child: subprocess.Popen[bytes], data: Path) -> tuple[int | None] | 
 
 
 def _wait(ask: Callable[[], tuple[T] | None], *, until: float, failed: str) -> T:
-    while (answer := ask()) is None:
-        if time.monotonic() > until:
-            raise PostgresFailed(failed)
-        time.sleep(0.005)
+    answer = _poll(ask, until=until)
+    if answer is None:
+        raise PostgresFailed(failed)
     return answer[0]
+
+
+def _poll(ask: Callable[[], tuple[T] | None], *, until: float) -> tuple[T] | None:
+    """Asks again until there is an answer or the time is over: processes and locks of others tell nobody when they change."""
+    while (answer := ask()) is None and time.monotonic() <= until:
+        time.sleep(0.005)
+    return answer
 
 
 def _reachable_binaries(major: Major, user: _User | None) -> Path:
@@ -446,13 +450,13 @@ def _tail(log: Path) -> str:
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     with path.open("a") as handle:
-        deadline = time.monotonic() + START_SECONDS
-        while True:
+
+        def taken() -> tuple[None] | None:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
             except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise PostgresFailed(f"another process holds {path}") from None
-                time.sleep(0.01)
+                return None
+            return (None,)
+
+        _wait(taken, until=time.monotonic() + START_SECONDS, failed=f"another process holds {path}")
         yield
