@@ -51,6 +51,7 @@ from sangdam.tools.model import (
     NeedsVerification,
     Refusal,
     Tool,
+    Unknown,
 )
 
 DEFAULT_DAYS = 90
@@ -145,7 +146,7 @@ def tools(
             shop = await shops(call.org)
             order = await shop.order(call, asker_of(call, order_id), order_id)
         except ShopFailure as failure:
-            return refusal(failure)
+            return refusal(call, failure)
         return LookupOrderOut(order=order_facts(order, asked_at=call.clock.now()))
 
     async def track_shipment(call: Call, given: TrackShipmentIn) -> TrackShipmentOut | Refusal:
@@ -154,7 +155,7 @@ def tools(
             shop = await shops(call.org)
             order, shipments = await shop.shipments(call, asker_of(call, order_id), order_id)
         except ShopFailure as failure:
-            return refusal(failure)
+            return refusal(call, failure)
         if given.shipping_code is not None:
             shipments = tuple(shipment for shipment in shipments if shipment.shipping_code == given.shipping_code)
             if not shipments:
@@ -181,7 +182,7 @@ def tools(
             member = MemberId(given.member_id) if given.member_id is not None else None
             found = await shop.orders(call, asker, OrderQuery(window, given.member_only), member_id=member)
         except ShopFailure as failure:
-            return refusal(failure)
+            return refusal(call, failure)
         fitting = [order for order in found if fits(order, given.status)]
         start = (given.page - 1) * given.page_size
         shown = fitting[start : start + given.page_size]
@@ -211,7 +212,7 @@ def tools(
                 mine = await shop.customers(call, grant.phone) if grant is not None and grant.phone is not None else ()
                 found = (one,) if one is not None and (not call.caller.on_behalf or one in mine) else ()
         except ShopFailure as failure:
-            return refusal(failure)
+            return refusal(call, failure)
         if not found:
             return Failed("CUSTOMER_NOT_FOUND")
         return FindCustomerOut(
@@ -251,7 +252,7 @@ def tools(
                 call, OrderId(given.order_id), given.orderer_name, Phone(given.orderer_phone)
             )
         except ShopFailure as failure:
-            return refusal(failure)
+            return refusal(call, failure)
         grant = await matches.record(
             call.org,
             session,
@@ -384,6 +385,8 @@ def fits(order: Order, status: Status) -> bool:
             return any(item.status_class == status for item in order.items)
 
 
-def refusal(failure: ShopFailure) -> Refusal:
-    """The outcome a failure of the shop comes to."""
+def refusal(call: Call, failure: ShopFailure) -> Refusal:
+    """The outcome a failure of the shop comes to: of a change that may have happened, `Unknown`."""
+    if failure.unknown and call.effect is not None:
+        return Unknown(failure.code, call.effect)
     return Failed(failure.code, failure.retryable, failure.detail)

@@ -143,6 +143,11 @@ Outcome = Done | Refusal
 
 
 @dataclass(frozen=True)
+class Undecided:
+    """The other side cannot say yet whether a write happened."""
+
+
+@dataclass(frozen=True)
 class UpstreamCall:
     """One request to the mall, Juso or SOLAPI, for the audit row: method and path template, never a query with personal values."""
 
@@ -256,6 +261,9 @@ class DefaultPolicy:
 
 
 Run = Callable[[Call, Any], Awaitable[BaseModel | Refusal]]
+Reconcile = Callable[[Call, Any], Awaitable[BaseModel | Failed | Undecided]]
+"""Asks what became of the write `call.effect`, whose end is not known; it only reads. A model of `output`: it happened. `Failed`: no trace
+of it is there (believed only once it can no longer be under way). The call is the reconciler's own: staff, with the write's conversation."""
 
 
 @dataclass(frozen=True)
@@ -277,6 +285,8 @@ class Tool:
     confirmation: bool = False
     preview: Run | None = None
     """Reads only. Returns a `Preview`, or any model: then that is what is shown, for the arguments as given."""
+    reconcile: Reconcile | None = None
+    """None: a write whose end is lost is put before a person."""
     scopes: frozenset[str] = frozenset()
     staff_only: bool = False
     version: str = "1"
