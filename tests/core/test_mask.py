@@ -70,6 +70,7 @@ def test_no_canary_survives(written: str, canary: str, sentence: str) -> None:
         max_size=6,
     ).map(" ".join)
 )  # fmt: skip
+@example("국민은행 123456-78-901234 690000000012")
 def test_what_was_masked_stays_as_it_is(text: str) -> None:
     once = mask_text(text)
     assert mask_text(once) == once
