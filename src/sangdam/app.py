@@ -50,9 +50,12 @@ from sangdam.orgs import Accounts, ApiTokens, Connections, Hasher, KeyRing, Orga
 from sangdam.orgs.hours import Hours
 from sangdam.orgs.model import Org
 from sangdam.settings import Settings
+from sangdam.tools.approvals import Approvals
 from sangdam.tools.gate import Gate
 from sangdam.tools.model import Caller, Grant, Tool
+from sangdam.tools.policies import Policies
 from sangdam.tools.registry import Registry, seed_policies
+from sangdam.tools.standing import Standings
 from sangdam.web.parts import IMAGE_HOSTS, Demo, Door, Health, Limits, Parts
 
 if TYPE_CHECKING:
@@ -133,7 +136,12 @@ class Product:
         self.review = Review(db, self.keyring, self._hours)
         self.registry = Registry(self._tools())
         self.organisations = Organisations(db, self.clock, seed=partial(seed_policies, registry=self.registry))
-        self.gate = Gate(db, self.registry, self.keyring, self.hasher, self.clock, redeem_token=self._redeem)
+        self.gate = Gate(
+            db, self.registry, self.keyring, self.hasher, self.clock, redeem_token=self._redeem, people=self.review
+        )
+        self.standings = Standings(db, self.registry, self.clock)
+        self.policies = Policies(db, self.registry, self.clock)
+        self.approvals = Approvals(db, self.gate.effects, self.clock)
         book = TurnBook(self.keyring, self.hasher)
         self.turns = Turns(
             db,
@@ -271,6 +279,11 @@ class Product:
             agents=self.agents,
             accounts=self.accounts,
             tokens=self.tokens,
+            keyring=self.keyring,
+            gate=self.gate,
+            standings=self.standings,
+            policies=self.policies,
+            approvals=self.approvals,
             shop_name=self.shop_name,
             opening=opening_message,
             health=self.health,

@@ -9,12 +9,13 @@ from typing import Any
 
 from sangdam.conversations import store
 from sangdam.core.facts import CreateHandoffOut
-from sangdam.core.ids import OrgId, SessionId, TurnId, UserId
+from sangdam.core.ids import EffectId, OrgId, SessionId, TurnId, UserId
 from sangdam.core.mask import mask_text
 from sangdam.core.phone import Phone
 from sangdam.db.database import Database, Row, Transaction
 from sangdam.orgs.hours import Hours, is_open, next_opening
 from sangdam.orgs.keyring import KeyRing
+from sangdam.tools.effects import Proposal, Stuck
 from sangdam.tools.model import Call, Invalid, Refusal
 
 WAIT = timedelta(minutes=10)
@@ -128,6 +129,37 @@ class Review:
         row = {
             "id": uuid.uuid4(), "session": session, "turn": turn, "kind": "csat_low", "title": f"만족도 {score}점", "summary": {"score": score, "reason": mask_text(reason or "")},
             "contact": None, "contact_masked": None, "priority": 3, "due_at": now + UNKNOWN_HOURS, "dedupe_key": f"csat_low:{session}", "bot_context": {}, "at": now,
+        }  # fmt: skip
+        await store.open_item(org, tx, row)
+
+    async def asked(self, tx: Transaction, org: OrgId, proposal: Proposal, *, now: datetime) -> None:
+        """A change that a client or a member wants made, and that a person has to accept first."""
+        summary = {
+            "effect_id": str(proposal.effect), "tool": proposal.tool, "shown": proposal.shown, "caller": proposal.caller,
+        }  # fmt: skip
+        await self._open(tx, org, "approval", f"승인 요청: {proposal.title}", summary, proposal.session, None, priority=2, due_at=proposal.expires_at,
+            cause=proposal.effect, now=now)  # fmt: skip
+
+    async def answered(self, tx: Transaction, org: OrgId, effect: EffectId, *, said: str, now: datetime) -> None:
+        status = "resolved" if said == "approved" else "dismissed"
+        await store.close_cause(org, tx, f"approval:{effect}", status=status, resolution=said, now=now)
+
+    async def stuck(self, tx: Transaction, org: OrgId, stuck: Stuck, *, now: datetime) -> None:
+        """Nobody knows whether a change happened: a person looks into the mall."""
+        summary = {"effect_id": str(stuck.effect), "tool": stuck.tool, "shown": stuck.shown, "last_code": stuck.code}
+        await self._open(tx, org, "effect_unknown", "결과를 알 수 없는 변경", summary, stuck.session, stuck.turn, priority=1, due_at=now + WAIT,
+            cause=stuck.effect, now=now)  # fmt: skip
+
+    async def settled(self, tx: Transaction, org: OrgId, effect: EffectId, *, said: str, now: datetime) -> None:
+        await store.close_cause(org, tx, f"effect_unknown:{effect}", status="resolved", resolution=said, now=now)
+
+    async def _open(
+        self, tx: Transaction, org: OrgId, kind: str, title: str, summary: Mapping[str, Any], session: SessionId | None, turn: uuid.UUID | None, *, priority: int,
+        due_at: datetime, cause: uuid.UUID, now: datetime,
+    ) -> None:  # fmt: skip
+        row: dict[str, Any] = {
+            "id": uuid.uuid4(), "session": session, "turn": turn, "kind": kind, "title": title, "summary": summary, "contact": None, "contact_masked": None,
+            "priority": priority, "due_at": due_at, "dedupe_key": f"{kind}:{cause}", "bot_context": {}, "at": now,
         }  # fmt: skip
         await store.open_item(org, tx, row)
 

@@ -476,6 +476,17 @@ async def settle_item(
     )  # fmt: skip
 
 
+async def close_cause(
+    org: OrgId, tx: Transaction, dedupe_key: str, *, status: str, resolution: str, now: datetime
+) -> None:
+    """What settled itself needs nobody's hand."""
+    await tx.execute(
+        "update e_ops_review_queue_items set status = $3, resolution = $4, closed_at = $5"
+        " where org_id = $1 and dedupe_key = $2 and status in ('open', 'claimed', 'waiting')",
+        org, dedupe_key, status, resolution, now,
+    )  # fmt: skip
+
+
 # Retention --------------------------------------------------------------------------------------------------------------
 
 

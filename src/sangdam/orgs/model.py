@@ -161,6 +161,8 @@ class ApiToken:
     last_used_at: datetime | None = None
     revoked_at: datetime | None = None
     maker_role: Role | None = None
+    operated_by_person: bool = False
+    """A person sits in front of this client: an accepted elicitation is that person's yes."""
 
 
 def valid_business_number(number: str) -> bool:

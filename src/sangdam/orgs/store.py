@@ -253,7 +253,7 @@ async def mark_verified(tx: Transaction, user: UserId, *, now: datetime) -> None
 # API tokens
 
 _TOKEN = (
-    "select t.id, t.org_id, t.name, t.prefix, t.created_by, t.acts_as, t.scopes, t.expires_at, t.created_at, t.last_used_at, t.revoked_at, m.org_role"
+    "select t.id, t.org_id, t.name, t.prefix, t.created_by, t.acts_as, t.scopes, t.expires_at, t.created_at, t.last_used_at, t.revoked_at, t.operated_by_person, m.org_role"
     " from a_iam_api_tokens t left join a_iam_user_access_maps m on m.user_id = t.created_by and m.org_id = t.org_id where t.org_id = $1"
 )
 
@@ -272,13 +272,14 @@ def _token(row: Row) -> ApiToken:
         last_used_at=row["last_used_at"],
         revoked_at=row["revoked_at"],
         maker_role=Role(row["org_role"]) if row["org_role"] is not None else None,
+        operated_by_person=row["operated_by_person"],
     )
 
 
 async def insert_token(tx: Transaction, org: OrgId, token: ApiToken, *, token_hash: str) -> None:
     await tx.execute(
-        "insert into a_iam_api_tokens (id, org_id, name, token_hash, prefix, created_by, acts_as, scopes, expires_at, created_at)"
-        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "insert into a_iam_api_tokens (id, org_id, name, token_hash, prefix, created_by, acts_as, scopes, expires_at, created_at, operated_by_person)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         token.id,
         org,
         token.name,
@@ -289,6 +290,7 @@ async def insert_token(tx: Transaction, org: OrgId, token: ApiToken, *, token_ha
         sorted(token.scopes),
         token.expires_at,
         token.created_at,
+        token.operated_by_person,
     )
 
 

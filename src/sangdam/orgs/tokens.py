@@ -35,6 +35,7 @@ class ApiTokens:
         acts_as: Literal["on_behalf", "staff"],
         lasts: timedelta,
         trace_id: str,
+        operated_by_person: bool = False,
     ) -> tuple[ApiToken, str]:
         """The token and its secret, which nobody can read again. Raises FORBIDDEN, INVALID_PARAMS."""
         if not maker.may(Permission.ADMIN_WRITE):
@@ -61,6 +62,7 @@ class ApiTokens:
             expires_at=now + lasts,
             created_at=now,
             maker_role=maker.role,
+            operated_by_person=operated_by_person,
         )
         payload = {
             "token_id": token.id,
@@ -68,6 +70,7 @@ class ApiTokens:
             "scopes": sorted(wanted),
             "acts_as": acts_as,
             "until": token.expires_at,
+            "operated_by_person": operated_by_person,
         }
         async with self._db.org(maker.org) as tx:
             await store.insert_token(tx, maker.org, token, token_hash=self._hash(secret))

@@ -64,31 +64,17 @@ class Record:
         if isinstance(outcome, Invalid) and self.fields is None:
             response["fields"] = [mask_text(name) for name in outcome.fields]
         code = None if isinstance(outcome, Done) else outcome.code
-        row = self._row("closed", self._status(outcome), code, response, request, touched | more, latency_ms, at)
+        row = self._row(
+            "closed",
+            "replayed" if self.replayed else status_of(outcome),
+            code,
+            response,
+            request,
+            touched | more,
+            latency_ms,
+            at,
+        )
         return replace(row, effect=outcome.effect) if isinstance(outcome, (NeedsConfirmation, Unknown)) else row
-
-    def _status(self, outcome: Outcome) -> Status:
-        if self.replayed:
-            return "replayed"
-        match outcome:
-            case Done(_, replayed):
-                return "replayed" if replayed else "success"
-            case Denied("RATE_LIMIT"):
-                return "rate_limited"
-            case Denied():
-                return "blocked"
-            case NeedsVerification():
-                return "needs_verification"
-            case NeedsConfirmation():
-                return "needs_confirmation"
-            case Invalid():
-                return "invalid_params"
-            case Failed():
-                return "error"
-            case Unknown():
-                return "unknown"
-            case _:
-                assert_never(outcome)
 
     def _request(self, wrong: tuple[str, ...]) -> tuple[dict[str, object], frozenset[str]]:
         if self.tool is None:
@@ -150,6 +136,29 @@ class Record:
             trace_id=caller.trace_id,
             at=at,
         )
+
+
+def status_of(outcome: Outcome) -> Status:
+    """The audit's word for how a call ended."""
+    match outcome:
+        case Done(_, replayed):
+            return "replayed" if replayed else "success"
+        case Denied("RATE_LIMIT"):
+            return "rate_limited"
+        case Denied():
+            return "blocked"
+        case NeedsVerification():
+            return "needs_verification"
+        case NeedsConfirmation():
+            return "needs_confirmation"
+        case Invalid():
+            return "invalid_params"
+        case Failed():
+            return "error"
+        case Unknown():
+            return "unknown"
+        case _:
+            assert_never(outcome)
 
 
 def breaker_event(caller: Caller, upstream: str, *, opened: bool, code: str | None, at: datetime) -> AuditEvent:

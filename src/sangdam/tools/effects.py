@@ -9,14 +9,14 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, assert_never, cast
+from typing import Any, Literal, Protocol, assert_never, cast
 
 import structlog
 from pydantic import BaseModel
 
 from sangdam.core.clock import Clock
 from sangdam.core.ids import EffectId, OrgId, SessionId, UserId, new_uuid
-from sangdam.db.chain import canonical, plain
+from sangdam.db.chain import AuditEvent, EventType, append, canonical, plain
 from sangdam.db.database import Database, Transaction
 from sangdam.orgs.keyring import Hasher, KeyRing, SealBroken
 from sangdam.tools import store
@@ -61,6 +61,49 @@ class ByMember:
     """Accepted in the console's approvals, or by MCP elicitation of the member who owns the token."""
 
     user: UserId
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What a person other than the shopper is asked to accept."""
+
+    effect: EffectId
+    tool: str
+    title: str
+    """The tool's name for people."""
+    shown: Mapping[str, Any]
+    """Masked."""
+    caller: Mapping[str, object]
+    session: SessionId | None
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Stuck:
+    """A write whose end the shop could not tell either."""
+
+    effect: EffectId
+    tool: str
+    shown: Mapping[str, Any]
+    session: SessionId | None
+    turn: uuid.UUID | None
+    code: str
+
+
+class People(Protocol):
+    """Where staff are asked; the composition root hands it in. Each in the transaction of what it tells."""
+
+    async def asked(self, tx: Transaction, org: OrgId, proposal: Proposal, *, now: datetime) -> None: ...
+
+    async def answered(self, tx: Transaction, org: OrgId, effect: EffectId, *, said: str, now: datetime) -> None:
+        """Nothing is asked of this effect any more: it was accepted, refused or became void."""
+        ...
+
+    async def stuck(self, tx: Transaction, org: OrgId, stuck: Stuck, *, now: datetime) -> None: ...
+
+    async def settled(self, tx: Transaction, org: OrgId, effect: EffectId, *, said: str, now: datetime) -> None:
+        """What was stuck has come to an end."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -118,23 +161,51 @@ class Write:
 
 
 class Effects:
-    def __init__(self, db: Database, keyring: KeyRing, hasher: Hasher, clock: Clock) -> None:
+    def __init__(
+        self, db: Database, keyring: KeyRing, hasher: Hasher, clock: Clock, *, people: People | None = None
+    ) -> None:
         self._db = db
         self._keyring = keyring
         self._hasher = hasher
         self._clock = clock
+        self._people = people
 
     # Confirmation: by people, through the conversation or the console
 
     async def confirm(self, org: OrgId, effect: EffectId, *, by: ByShopper | ByMember) -> Effect | None:
         """A person said yes. None when there is nothing to say yes to any more: void, expired, confirmed or run already."""
-        now = self._clock.now()
         async with self._db.org(org) as tx:
-            return await store.confirm_effect(tx, org, effect, by=_by(by, now), now=now)
+            return await self.confirm_in(tx, org, effect, by=by)
+
+    async def confirm_in(
+        self, tx: Transaction, org: OrgId, effect: EffectId, *, by: ByShopper | ByMember
+    ) -> Effect | None:
+        """The same in the caller's transaction."""
+        now = self._clock.now()
+        confirmed = await store.confirm_effect(tx, org, effect, by=_by(by, now), now=now)
+        if confirmed is not None:
+            await self._no_longer_asked(tx, org, (effect,), "approved")
+        return confirmed
+
+    async def refuse_in(self, tx: Transaction, org: OrgId, effect: EffectId) -> bool:
+        """A person said no. False when there is nothing to refuse any more."""
+        gone = await store.void_effects(tx, org, reason="canceled", effect=effect)
+        await self._no_longer_asked(tx, org, (effect,), "canceled")
+        return bool(gone)
 
     async def void(self, org: OrgId, effect: EffectId, *, reason: VoidReason) -> bool:
         async with self._db.org(org) as tx:
-            return bool(await store.void_effects(tx, org, reason=reason, effect=effect))
+            return bool(await self._void(tx, org, reason=reason, effect=effect))
+
+    async def _void(self, tx: Transaction, org: OrgId, *, reason: VoidReason, **where: Any) -> tuple[EffectId, ...]:
+        gone = await store.void_effects(tx, org, reason=reason, **where)
+        await self._no_longer_asked(tx, org, gone, reason)
+        return gone
+
+    async def _no_longer_asked(self, tx: Transaction, org: OrgId, effects: tuple[EffectId, ...], said: str) -> None:
+        if self._people is not None:
+            for effect in effects:
+                await self._people.answered(tx, org, effect, said=said, now=self._clock.now())
 
     async def void_where(
         self,
@@ -149,11 +220,11 @@ class Effects:
         """All open ones of a conversation, a flow run or an order, in the caller's transaction. One of the three is needed."""
         if session is None and flow_run is None and order_id is None:
             raise ValueError("void_where needs a conversation, a flow run or an order")
-        return await store.void_effects(tx, org, reason=reason, session=session, flow_run=flow_run, order_id=order_id)
+        return await self._void(tx, org, reason=reason, session=session, flow_run=flow_run, order_id=order_id)
 
     async def void_expired(self, tx: Transaction, org: OrgId) -> tuple[EffectId, ...]:
         """What nobody said yes to, or nobody ran, in ten minutes."""
-        return await store.void_effects(tx, org, reason="expired", expired_at=self._clock.now())
+        return await self._void(tx, org, reason="expired", expired_at=self._clock.now())
 
     async def find(self, org: OrgId, effect: EffectId) -> Effect | None:
         async with self._db.org(org) as tx:
@@ -184,10 +255,10 @@ class Effects:
             if effect.state == "failed" and not same:
                 return Mismatch(effect.id)
             if not same or (confirmation is not None and confirmation != effect.args_digest):
-                await store.void_effects(tx, org, reason="changed", effect=effect.id)
+                await self._void(tx, org, reason="changed", effect=effect.id)
                 return Unconfirmed("changed")
             if effect.expires_at is None or effect.expires_at <= now:
-                await store.void_effects(tx, org, reason="expired", effect=effect.id)
+                await self._void(tx, org, reason="expired", effect=effect.id)
                 return Unconfirmed("expired")
             if confirmation is None or not effect.confirmed:
                 return Unconfirmed("none")
@@ -215,7 +286,7 @@ class Effects:
             preview["order_id"] = fields["order_id"]
         until = now + CONFIRMATION_LASTS
         async with self._db.org(org) as tx:
-            if agent and await store.void_effects(tx, org, reason="changed", under=write.key + ":", but=key):
+            if agent and await self._void(tx, org, reason="changed", under=write.key + ":", but=key):
                 reason = "changed"
             existing = await store.effect_by_key(tx, org, key)
             if existing is not None and existing.state in ("proposed", "confirmed"):
@@ -225,18 +296,39 @@ class Effects:
                     and existing.expires_at > now
                 ):
                     return Proposed(NeedsConfirmation(existing.id, args_digest, seen, existing.expires_at, reason))
-                await store.void_effects(tx, org, reason="changed", effect=existing.id)
+                await self._void(tx, org, reason="changed", effect=existing.id)
                 existing = None
             if existing is None:
                 if not await store.insert_proposed(tx, org, new, preview=preview, expires_at=until):
                     raise RuntimeError("a live effect of this key appeared between two statements")
+                await self._ask(tx, write, new.id, preview, until)
                 return Proposed(NeedsConfirmation(new.id, args_digest, seen, until, reason))
             if existing.args_digest != args_digest or existing.tool_name != write.tool.name:
                 return Mismatch(existing.id)
             if existing.state == "failed" and self._may_run_again(org, existing):
                 await store.ask_again(tx, org, new, existing.id, preview=preview, expires_at=until)
+                await self._ask(tx, write, existing.id, preview, until)
                 return Proposed(NeedsConfirmation(existing.id, args_digest, seen, until, reason))
             return Standing(existing)
+
+    async def _ask(
+        self, tx: Transaction, write: Write, effect: EffectId, preview: Mapping[str, Any], until: datetime
+    ) -> None:
+        """The agent asks the shopper itself; for everybody else a person of the org is asked."""
+        caller, now = write.caller, self._clock.now()
+        if caller.kind is CallerKind.AGENT:
+            return
+        if self._people is not None:
+            proposal = Proposal(
+                effect, write.tool.name, write.tool.display_name, preview, caller_json(caller), caller.session, until
+            )
+            await self._people.asked(tx, caller.org, proposal, now=now)
+        payload = {"effect_id": effect, "tool": write.tool.name, "expires_at": until}
+        actor = {"kind": caller.kind.value, "id": caller.id}
+        event = AuditEvent(
+            EventType.CONFIRMATION_REQUESTED, actor, now, caller.trace_id, payload, session=caller.session
+        )
+        await append(tx, caller.org, events=[event])
 
     async def claim(
         self, tx: Transaction, write: Write, standing: Effect | None

@@ -15,14 +15,25 @@ from pydantic import BaseModel
 from sangdam.core.clock import Clock
 from sangdam.core.errors import SangdamError
 from sangdam.core.ids import CallId, OrgId, new_uuid
-from sangdam.db.chain import AuditEvent, append
+from sangdam.db.chain import AuditCall, AuditEvent, append
 from sangdam.db.database import Database, Transaction
 from sangdam.orgs.keyring import Hasher, KeyRing
 from sangdam.tools import breaker, store
 from sangdam.tools.arguments import Arguments, digest, read_arguments
 from sangdam.tools.audit import Record, breaker_event
 from sangdam.tools.codes import CODES
-from sangdam.tools.effects import Claimed, Effects, InFlight, Mismatch, Proposed, Settled, Standing, Unconfirmed, Write
+from sangdam.tools.effects import (
+    Claimed,
+    Effects,
+    InFlight,
+    Mismatch,
+    People,
+    Proposed,
+    Settled,
+    Standing,
+    Unconfirmed,
+    Write,
+)
 from sangdam.tools.identity import identify
 from sangdam.tools.limits import ToolLimits, count_call
 from sangdam.tools.masking import masked
@@ -60,6 +71,8 @@ _TIMED_OUT = {
 
 ConnectionScopes = Callable[[OrgId], Awaitable[frozenset[str] | None]]
 """Scopes the mall granted, None without a connection."""
+Elsewhere = Callable[[OrgId, str], Awaitable[Tool | None]]
+"""A tool `<server>/<tool>` that the org brought along; None when it has none of that name, or it is switched off."""
 RedeemToken = Callable[[Caller, str], Awaitable[Grant | None]]
 """The grant a `customer_verification_token` stands for in the caller's conversation."""
 
@@ -77,15 +90,20 @@ class Gate:
         *,
         connection_scopes: ConnectionScopes | None = None,
         redeem_token: RedeemToken | None = None,
+        people: People | None = None,
+        elsewhere: Elsewhere | None = None,
+        observe: Callable[[AuditCall], None] | None = None,
     ) -> None:
         """Without `connection_scopes` the granted scopes are read from the org's connection, in the query that reads the policy."""
         self.registry = registry
-        self.effects = Effects(db, keyring, hasher, clock)
+        self.effects = Effects(db, keyring, hasher, clock, people=people)
         self._db = db
         self._hasher = hasher
         self._clock = clock
         self._connection_scopes = connection_scopes
         self._redeem_token = redeem_token
+        self._elsewhere = elsewhere
+        self._observe = observe
         self._open: set[asyncio.Task[Outcome]] = set()
 
     async def call(
@@ -108,6 +126,14 @@ class Gate:
         self._open.add(task)
         task.add_done_callback(self._open.discard)
         return await asyncio.shield(task)
+
+    async def find(self, caller: Caller, name: str) -> Tool | None:
+        """The registered tool of that name, or the org's own. The prefix `cafe24:` is for API and MCP."""
+        if "/" in name:
+            return await self._elsewhere(caller.org, name) if self._elsewhere is not None else None
+        if caller.kind is CallerKind.AGENT and name.startswith(PREFIX):
+            return None
+        return self.registry.find(name)
 
     async def drain(self) -> None:
         """Waits for calls whose callers went away; bounded by the deadlines of their tools."""
@@ -133,11 +159,7 @@ class Gate:
         caller = record.caller
 
         # 0 find, validate
-        tool = (
-            self.registry.find(record.name)
-            if not (caller.kind is CallerKind.AGENT and record.name.startswith(PREFIX))
-            else None
-        )
+        tool = await self.find(caller, record.name)
         if tool is None:
             return await self._refuse(record, Refused(Denied("TOOL_NOT_FOUND"), 0, "registered"))
         record.tool, record.masks = tool, frozenset(tool.masking)
@@ -397,6 +419,8 @@ class Gate:
                         log.error("effect_settled_elsewhere", effect_id=str(ran.effect), trace_id=caller.trace_id)
                     events = await self._note_health(tx, record, tool, outcome, ran)
                 await append(tx, caller.org, events=events, calls=[row])
+            if self._observe is not None:
+                self._observe(row)
         except Exception as error:  # noqa: BLE001 - what is not recorded is not told
             failed = self._unreadable(record, error)
             return Unknown("AUDIT_UNAVAILABLE", ran.effect) if ran is not None and ran.effect is not None else failed
@@ -434,6 +458,8 @@ class Gate:
     def _outward(self, record: Record, outcome: Outcome) -> Outcome:
         """What the caller hears. Only staff learn that an order exists which is not the shopper's."""
         caller, tool = record.caller, record.tool
+        if isinstance(outcome, Done):
+            outcome = replace(outcome, effect=record.effect)
         if caller.on_behalf:
             if isinstance(outcome, (Denied, Failed, Invalid)) and (
                 outcome.code == "ORDER_NOT_OWNED"
@@ -442,8 +468,8 @@ class Gate:
                 return Failed("CAFE24_NOT_FOUND")
             return outcome
         if isinstance(outcome, Done) and "pii:read" not in caller.scopes and tool is not None:
-            result, _ = masked(outcome.result, record.masks)
-            return replace(outcome, result=result)
+            result, touched = masked(outcome.result, record.masks)
+            return replace(outcome, result=result, hidden=tuple(sorted(touched)))
         return outcome
 
     def _call(self, record: Record, tool: Tool, caller: Caller, key: str | None, conditions: Conditions) -> Call:

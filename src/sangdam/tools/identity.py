@@ -24,8 +24,10 @@ def identify(
     caller: Caller, tool: Tool, needed: Assurance, fields: Mapping[str, Any], *, conditions: Conditions, now: datetime
 ) -> Grant | Refused | None:
     """The grant that carries the call, None when none is needed, or the refusal."""
-    if (missing := _permission_missing(caller, tool)) is not None:
+    if (missing := permission_missing(caller, tool)) is not None:
         return Refused(Denied("FORBIDDEN"), 2, missing)
+    if caller.session_unknown:
+        return Refused(NeedsVerification(needed, tool.purpose, "other_session"), 2, "session")
     if not caller.on_behalf:
         if conditions.staff_requires_reason and not 5 <= len((caller.staff_reason or "").strip()) <= 200:
             return Refused(Denied("FORBIDDEN"), 2, "staff_reason")
@@ -49,7 +51,7 @@ def _nearest(reasons: set[Reason]) -> Reason:
     return "missing"
 
 
-def _permission_missing(caller: Caller, tool: Tool) -> str | None:
+def permission_missing(caller: Caller, tool: Tool) -> str | None:
     """The permission or scope that is missing."""
     staff = Permission.BOARDS_READ if tool.staff_only else Permission.ORDERS_STAFF
     if tool.staff_only and caller.on_behalf:

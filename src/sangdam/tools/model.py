@@ -71,6 +71,8 @@ class Caller:
     agent_tools: frozenset[str] | None = None
     """The agent's own list; None for members and MCP."""
     session: SessionId | None = None
+    session_unknown: bool = False
+    """The conversation that was named is not one of this org."""
     stamp: Stamp | None = None
     grants: tuple[Grant, ...] = ()
     on_behalf: bool = True
@@ -84,6 +86,10 @@ class Done:
 
     result: Mapping[str, Any]
     replayed: bool = False
+    effect: EffectId | None = field(default=None, compare=False)
+    """Of a write."""
+    hidden: tuple[str, ...] = field(default=(), compare=False)
+    """Fields of the result that this caller sees masked."""
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def decide(
         return _refused("TOOL_NOT_ALLOWED_FOR_AGENT", "agent_tools")
     if (rule := _condition(policy.conditions, fields, facts)) is not None:
         return _refused("POLICY_BLOCK", rule)
-    if facts.granted is not None and (missing := _bare(tool.scopes) - _bare(facts.granted)):
+    if facts.granted is not None and (missing := bare_scopes(tool.scopes) - bare_scopes(facts.granted)):
         return Refused(Denied("SCOPE_ERROR"), 1, "scopes", tuple(sorted(missing)))
     match facts.breaker.judge(facts.now):
         case Closed():
@@ -109,6 +109,6 @@ def _at_most(amount: object, limit: int) -> bool:
         return False
 
 
-def _bare(scopes: frozenset[str]) -> frozenset[str]:
+def bare_scopes(scopes: frozenset[str]) -> frozenset[str]:
     """`mall.read_order` and `read_order` are the same scope."""
     return frozenset(scope.removeprefix("mall.") for scope in scopes)

@@ -173,6 +173,63 @@ def _policy(row: Row, conditions: Conditions) -> PolicyRow:
     )
 
 
+# How tools stand
+
+
+@dataclass(frozen=True)
+class Lately:
+    """What one tool did; times are of the audit."""
+
+    calls: int = 0
+    p95_ms: int | None = None
+    last_success_at: datetime | None = None
+    last_error_code: str | None = None
+    last_error_at: datetime | None = None
+
+
+_LATELY = """
+select n.tool_name, coalesce(h.calls, 0) as calls, h.p95_ms, s.at as success_at, e.code, e.at as error_at
+from (select distinct p.tool_name from c_mcp_tool_policies p where p.org_id = $1) n
+left join lateral (
+  select count(*)::int as calls, percentile_disc(0.95) within group (order by a.latency_ms) as p95_ms from f_audit_mcp_tools a
+  where a.org_id = $1 and a.tool_name = n.tool_name and a.phase = 'closed' and a.at > $2) h on true
+left join lateral (
+  select a.at from f_audit_mcp_tools a where a.org_id = $1 and a.tool_name = n.tool_name and a.phase = 'closed' and a.at > $3
+  and a.status in ('success', 'replayed') order by a.at desc limit 1) s on true
+left join lateral (
+  select a.at, a.code from f_audit_mcp_tools a where a.org_id = $1 and a.tool_name = n.tool_name and a.phase = 'closed' and a.at > $3
+  and a.status in ('error', 'unknown') order by a.at desc limit 1) e on true
+"""
+
+
+async def lately(tx: Transaction, org: OrgId, *, since: datetime, remembered: datetime) -> dict[str, Lately]:
+    """By tool. Calls and p95 since `since`; the last success and failure since `remembered`."""
+    rows = await tx.fetch(_LATELY, org, since, remembered)
+    return {
+        row["tool_name"]: Lately(row["calls"], row["p95_ms"], row["success_at"], row["code"], row["error_at"])
+        for row in rows
+    }
+
+
+async def org_is_active(tx: Transaction, org: OrgId) -> bool:
+    return await tx.fetchval("select status from a_iam_organizations where id = $1", org) == "active"
+
+
+async def granted_scopes(tx: Transaction, org: OrgId) -> frozenset[str] | None:
+    """What the mall granted; None without a connection."""
+    found = await tx.fetchval(
+        "select case when providers #>> '{cafe24,status}' is distinct from 'revoked' then providers #> '{cafe24,scopes}' end"
+        " from a_iam_auth_settings where org_id = $1",
+        org,
+    )
+    return frozenset(found) if found is not None else None
+
+
+async def read_breakers(tx: Transaction, org: OrgId) -> dict[str, Breaker]:
+    rows = await tx.fetch("select upstream, state, failures, next_try_at from c_mcp_breakers where org_id = $1", org)
+    return {row["upstream"]: Breaker(row["state"], row["failures"], row["next_try_at"]) for row in rows}
+
+
 # Counters
 
 
@@ -321,19 +378,25 @@ class Effect:
     asked_digest: str | None
     state: EffectState
     session: SessionId | None
+    turn: TurnId | None
+    caller: Mapping[str, Any]
     preview: Mapping[str, Any]
     args_sealed: str
+    asked: bool
+    """A yes was, or is, needed."""
     confirmed: bool
+    created_at: datetime
     expires_at: datetime | None
     lease_until: datetime | None
     started_at: datetime | None
     outcome_sealed: str | None
     code: str | None
+    looks: int
 
 
 _EFFECT = (
-    "id, key, tool_name, args_digest, asked_digest, state, session_id, preview, args_sealed, confirmed_by is not null as confirmed, expires_at,"
-    " lease_until, started_at, outcome_sealed, code"
+    "id, key, tool_name, args_digest, asked_digest, state, session_id, turn_id, caller, preview, args_sealed, expires_at is not null as asked,"
+    " confirmed_by is not null as confirmed, created_at, expires_at, lease_until, started_at, outcome_sealed, code, looks"
 )
 _EFFECT_BY_ID = f"select {_EFFECT} from e_ops_effects where org_id = $1 and id = $2 for update"  # noqa: S608
 _EFFECT_BY_KEY = f"select {_EFFECT} from e_ops_effects where org_id = $1 and key = $2 and state <> 'void' for update"  # noqa: S608
@@ -347,9 +410,22 @@ def _effect(row: Row | None) -> Effect | None:
     if row is None:
         return None
     return Effect(
-        EffectId(row["id"]), row["key"], row["tool_name"], row["args_digest"], row["asked_digest"], row["state"], row["session_id"], row["preview"],
-        row["args_sealed"], row["confirmed"], row["expires_at"], row["lease_until"], row["started_at"], row["outcome_sealed"], row["code"],
+        EffectId(row["id"]), row["key"], row["tool_name"], row["args_digest"], row["asked_digest"], row["state"], row["session_id"], row["turn_id"],
+        row["caller"], row["preview"], row["args_sealed"], row["asked"], row["confirmed"], row["created_at"], row["expires_at"], row["lease_until"],
+        row["started_at"], row["outcome_sealed"], row["code"], row["looks"],
     )  # fmt: skip
+
+
+_PROPOSALS = f"""
+select {_EFFECT} from e_ops_effects where org_id = $1 and (state in ('proposed', 'confirmed') or (state = 'failed' and confirmed_by is null)) and expires_at > $2 and caller ->> 'kind' <> 'agent'
+order by created_at desc limit $3
+"""  # noqa: S608
+
+
+async def proposals(tx: Transaction, org: OrgId, *, now: datetime, limit: int) -> tuple[Effect, ...]:
+    """What waits for a person of the org, or has their yes and has not run."""
+    rows = await tx.fetch(_PROPOSALS, org, now, limit)
+    return tuple(effect for row in rows if (effect := _effect(row)) is not None)
 
 
 async def effect_of(tx: Transaction, org: OrgId, effect: EffectId) -> Effect | None:

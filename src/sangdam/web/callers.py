@@ -55,21 +55,26 @@ class Callers:
 
     async def known(self, request: Request, *, permission: Permission, scopes: frozenset[Scope] = frozenset()) -> Known:
         """A member with the permission, or a token with one of the scopes. Raises UNAUTHORIZED, ORG_PENDING, FORBIDDEN."""
+        known = await self.identified(request)
+        match known:
+            case ByToken(token) if not token.scopes & {scope.value for scope in scopes}:
+                needed = " or ".join(sorted(scopes)) or "nothing: members only"
+                raise SangdamError(Kind.FORBIDDEN, f"needs a token with {needed}")
+            case ByMember(member) if not member.may(permission):
+                raise SangdamError(Kind.FORBIDDEN, f"the role {member.role.value} may not: {permission.value}")
+            case _:
+                return known
+
+    async def identified(self, request: Request) -> Known:
+        """Whoever it is, whatever they may: for doors behind which another judge stands. Raises UNAUTHORIZED, ORG_PENDING."""
         bearer = _bearer(request)
-        if bearer is not None and bearer.startswith(PREFIX):
-            token = await self._parts.tokens.find(bearer)
-            if token is None:
-                raise SangdamError(Kind.UNAUTHORIZED, "no such token, or it has ended")
-            request.state.trusted = True
-            if not token.scopes & {scope.value for scope in scopes}:
-                raise SangdamError(
-                    Kind.FORBIDDEN, f"needs a token with {' or '.join(sorted(scopes)) or 'nothing: members only'}"
-                )
-            return ByToken(token)
-        member = await self.member(request)
-        if not member.may(permission):
-            raise SangdamError(Kind.FORBIDDEN, f"the role {member.role.value} may not: {permission.value}")
-        return ByMember(member)
+        if bearer is None or not bearer.startswith(PREFIX):
+            return ByMember(await self.member(request))
+        token = await self._parts.tokens.find(bearer)
+        if token is None:
+            raise SangdamError(Kind.UNAUTHORIZED, "no such token, or it has ended")
+        request.state.trusted = True
+        return ByToken(token)
 
     async def member(self, request: Request) -> Member:
         """The member whatever the role. Raises UNAUTHORIZED, ORG_PENDING."""

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from sangdam.core.errors import Kind, SangdamError
-from sangdam.tools.codes import CODES
+from sangdam.tools.codes import CODES, UNKNOWN_WORDING
 from sangdam.web import protocol
 
 
@@ -49,6 +49,34 @@ OTHER_STATUS: Mapping[int, tuple[str, Kind]] = {
     415: ("UNSUPPORTED_MEDIA_TYPE", Kind.INVALID_BODY),
 }
 """What the framework refuses by itself: status to code and the kind whose words are used."""
+
+
+_TOOL_WORDS: Mapping[str, tuple[str, str]] = {
+    "W-FIX": ("입력하신 내용을 확인해 주세요.", "Please check what was entered."),
+    "W-NOPE": ("그 요청은 제가 직접 처리할 수 없어요.", "I cannot do that myself."),
+    "W-VERIFY": ("주문하신 분이 맞는지 먼저 확인해야 해요.", "Who asks has to be checked first."),
+    "W-CONFIRM": ("바뀔 내용을 확인해 주셔야 진행돼요.", "The change has to be confirmed first."),
+    "W-BUSY": ("지금 요청이 몰려 있어요. 잠시 뒤에 다시 시도해 주세요.", "There are many requests right now. Please try again in a moment."),
+    "W-DOWN": ("지금 응답을 받지 못했어요. 잠시 뒤에 다시 시도해 주세요.", "There was no answer just now. Please try again later."),
+    "W-PERSON": ("이 부분은 담당자가 직접 확인해야 해요.", "A person has to look at this."),
+    "W-NOTFOUND": ("알려 주신 정보와 맞는 내용을 찾지 못했어요.", "Nothing was found that matches."),
+    "W-STATE": ("지금 상태에서는 바꿀 수 없어요.", "This cannot be changed in its present state."),
+    "W-CHECK": ("변경한 내용이 주문서와 달라 담당자가 확인하고 있어요.", "The order differs from what was asked for. A person is looking at it."),
+    "W-INFLIGHT": ("같은 요청을 처리하고 있어요.", "The same request is being worked on."),
+    "W-ADDR": ("주소를 정확히 찾지 못했어요.", "The address could not be found."),
+    "W-CODE": ("인증번호를 확인하지 못했어요.", "The code could not be verified."),
+    "W-LOCK": ("안전을 위해 확인을 잠시 막아 두었어요.", "Checking is blocked for a while, for safety."),
+    "W-SMS": ("지금은 문자를 보낼 수 없어요.", "Text messages cannot be sent right now."),
+    "W-UNKNOWN": ("요청은 보냈는데 결과를 아직 확인하지 못했어요. 다시 요청하지 않으셔도 돼요.", "The request was sent, but its result is not known yet. There is no need to repeat it."),
+}  # fmt: skip
+
+
+def tool_words(code: str, language: str, *, unknown: bool = False) -> str:
+    """What a person reads of a refused tool call (tools.md §2.1). `unknown`: a change was sent and its end is not known."""
+    known = CODES.get(code)
+    wording = UNKNOWN_WORDING if unknown else known.wording if known is not None else None
+    ko, en = _TOOL_WORDS.get(wording or "", (FACES[Kind.FORBIDDEN].ko, FACES[Kind.FORBIDDEN].en))
+    return ko if language == "ko" else en
 
 
 class ErrorBody(BaseModel):

@@ -14,7 +14,10 @@ from sangdam.conversations.sessions import Sessions
 from sangdam.core.clock import Clock
 from sangdam.core.ids import OrgId
 from sangdam.db.database import Database
-from sangdam.orgs import Accounts, ApiTokens, Hasher, Member
+from sangdam.orgs import Accounts, ApiTokens, Hasher, KeyRing, Member
+from sangdam.tools import Gate, Policies
+from sangdam.tools.approvals import Approvals
+from sangdam.tools.standing import Standings
 
 Door = Literal["http", "ws", "mcp"]
 IMAGE_HOSTS = ("https://*.cafe24.com", "https://*.cafe24img.com")
@@ -60,6 +63,11 @@ class Parts:
     agents: Agents
     accounts: Accounts
     tokens: ApiTokens
+    keyring: KeyRing
+    gate: Gate
+    standings: Standings
+    policies: Policies
+    approvals: Approvals
     shop_name: Callable[[OrgId], Awaitable[str]]
     opening: Callable[[str, str, int], tuple[str, Mapping[str, Any]]]
     """First words of a conversation: `(language, shop_name, retention_days) -> (text, payload)`."""

@@ -20,8 +20,12 @@ from sangdam.web.operations import operation_routes
 from sangdam.web.pages import page_routes
 from sangdam.web.parts import Parts
 from sangdam.web.rates import Rates, SlidingWindow
+from sangdam.web.replays import Replays
 from sangdam.web.socket import Hub
 from sangdam.web.tickets import Tickets
+from sangdam.web.tokens_api import token_routes
+from sangdam.web.tool_calls import ToolCalls
+from sangdam.web.tools_api import tool_routes
 from sangdam.web.waiting import Waits
 from sangdam.web.widget_api import Tables, widget_routes
 from sangdam.web.widgets import Widgets
@@ -110,6 +114,10 @@ def create_web(parts: Parts) -> Site:
         site.include_router(chat_routes(chat, callers))
         site.include_router(widget_routes(parts, Tables(parts, widgets, tickets, callers), chat, waits))
         site.include_router(page_routes(parts, widgets, Assets()))
+        replays = Replays(parts.db, parts.keyring, parts.hasher, parts.clock)
+        calls = ToolCalls(parts.gate, parts.standings, parts.sessions, parts.clock)
+        site.include_router(tool_routes(calls, parts.policies, parts.approvals, callers, replays))
+        site.include_router(token_routes(parts.tokens, callers, replays))
     site.add_exception_handler(SangdamError, refused)
     site.add_exception_handler(RequestValidationError, misread)
     site.add_exception_handler(HTTPException, unrouted)

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -45,3 +46,48 @@ async def turn_row(org: OrgId, tx: Transaction, turn: TurnId) -> Row | None:
     return await tx.fetchrow(
         "select state_rev, kb_references, trace_id from d_conv_turns where org_id = $1 and id = $2", org, turn
     )
+
+
+# Idempotency keys --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An earlier request with the same key; without a status it is still running."""
+
+    id: uuid.UUID
+    request_hash: str
+    status: int | None
+    answer: str | None
+    """Sealed."""
+
+
+async def claim_request(
+    org: OrgId, tx: Transaction, row: uuid.UUID, caller: str, key_hash: str, request_hash: str, *, now: datetime, until: datetime
+) -> Kept | None:  # fmt: skip
+    """None: the key is this request's now. A claim that was never answered and has run out is taken over."""
+    made = await tx.executed(
+        "insert into e_ops_requests as r (id, org_id, caller, key_hash, request_hash, claimed_until, created_at) values ($1, $2, $3, $4, $5, $7, $6)"
+        " on conflict (org_id, caller, key_hash) do update set id = $1, claimed_until = $7"
+        " where r.status is null and r.claimed_until <= $6 and r.request_hash = $5",
+        row, org, caller, key_hash, request_hash, now, until,
+    )  # fmt: skip
+    if made:
+        return None
+    found = await tx.fetchrow(
+        "select id, request_hash, status, answer from e_ops_requests where org_id = $1 and caller = $2 and key_hash = $3",
+        org, caller, key_hash,
+    )  # fmt: skip
+    if found is None:
+        raise RuntimeError("a key that was taken is gone")
+    return Kept(found["id"], found["request_hash"], found["status"], found["answer"])
+
+
+async def answer_request(org: OrgId, tx: Transaction, row: uuid.UUID, status: int, answer: str) -> None:
+    await tx.execute(
+        "update e_ops_requests set status = $3, answer = $4 where org_id = $1 and id = $2", org, row, status, answer
+    )
+
+
+async def release_request(org: OrgId, tx: Transaction, row: uuid.UUID) -> None:
+    await tx.execute("delete from e_ops_requests where org_id = $1 and id = $2 and status is null", org, row)
