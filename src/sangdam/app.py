@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import httpx2
 import structlog
 
+from sangdam.agent.aftermath import aftermath
 from sangdam.agent.agents import Agents
 from sangdam.agent.dialogue import tools_named
 from sangdam.agent.opening import opening_message
@@ -40,7 +41,7 @@ from sangdam.core.clock import Clock, SystemClock
 from sangdam.core.errors import SangdamError
 from sangdam.core.ids import OrgId, SessionId, TurnId
 from sangdam.db.checks import database_findings
-from sangdam.db.database import Database
+from sangdam.db.database import Database, Transaction
 from sangdam.db.jobs import JobRunner, Timetable
 from sangdam.db.listen import Listener
 from sangdam.db.runs import JobRuns, Tally
@@ -52,8 +53,9 @@ from sangdam.orgs.model import Org
 from sangdam.settings import Settings
 from sangdam.tools.approvals import Approvals
 from sangdam.tools.gate import Gate
-from sangdam.tools.model import Caller, Grant, Tool
+from sangdam.tools.model import Caller, Grant, Outcome, Tool
 from sangdam.tools.policies import Policies
+from sangdam.tools.reconciler import Reconciler
 from sangdam.tools.registry import Registry, seed_policies
 from sangdam.tools.standing import Standings
 from sangdam.web.parts import IMAGE_HOSTS, Demo, Door, Health, Limits, Parts
@@ -138,6 +140,9 @@ class Product:
         self.organisations = Organisations(db, self.clock, seed=partial(seed_policies, registry=self.registry))
         self.gate = Gate(
             db, self.registry, self.keyring, self.hasher, self.clock, redeem_token=self._redeem, people=self.review
+        )
+        self.reconciler = Reconciler(
+            db, self.gate.effects, self.gate.find, self.clock, people=self.review, told=self._tell_aftermath
         )
         self.standings = Standings(db, self.registry, self.clock)
         self.policies = Policies(db, self.registry, self.clock)
@@ -244,6 +249,20 @@ class Product:
         self._hints.add(task)
         task.add_done_callback(self._hints.discard)
 
+    async def _tell_aftermath(
+        self, tx: Transaction, org: OrgId, session: SessionId, tool: str, outcome: Outcome
+    ) -> None:
+        """Whoever speaks there, it is said as the shop's own notice; a closed conversation stays closed."""
+        found = await self.sessions.get_in(tx, org, session)
+        if found is None or found.status == "closed":
+            return
+        text = aftermath(found.language, tool, outcome)
+        if text is not None:
+            payload = {"step": "final"}
+            await self.sessions.append(
+                org, tx, session, sender="bot", kind="notice", text=text, payload=payload, now=self.clock.now()
+            )
+
     async def settle(self) -> None:
         """Waits for calls and token renewals whose callers went away: an answer of the mall that is lost costs the connection."""
         await self.gate.drain()
@@ -321,7 +340,11 @@ class Product:
             await runs.run("retention", work, trigger="schedule", budget=JOB_BUDGETS["retention"])
 
         async def reconcile() -> None:
-            await runs.close_abandoned(JOB_BUDGETS)
+            async def work(tally: Tally) -> None:
+                tally.counts.update(await self.reconciler.sweep())
+                tally.counts["abandoned"] = await runs.close_abandoned(JOB_BUDGETS)
+
+            await runs.run("reconcile", work, trigger="schedule", budget=JOB_BUDGETS["reconcile"])
 
         timetables = (Timetable("retention", "30 3 * * *", retention), Timetable("reconcile", "* * * * *", reconcile))
         return JobRunner(
@@ -360,12 +383,13 @@ async def opened(
 async def working(product: Product, *, with_jobs: bool = True) -> AsyncIterator[Callable[[], Awaitable[None]]]:
     """Turns are worked while this is open. Gives what ends it earlier: takes nothing new, returns when nothing runs any more."""
     product.worker.start()
+    product.reconciler.start()
     jobs = product.jobs() if with_jobs else None
     if jobs is not None:
         jobs.start()
 
     async def rest() -> None:
-        ending = [product.worker.stop(seconds=DRAIN_SECONDS)]
+        ending = [product.worker.stop(seconds=DRAIN_SECONDS), product.reconciler.stop()]
         if jobs is not None:
             ending.append(jobs.stop(seconds=DRAIN_SECONDS))
         await asyncio.gather(*ending)

@@ -28,6 +28,7 @@ from sangdam.tools.model import (
     Preview,
     Refusal,
     Tool,
+    Undecided,
     UpstreamCall,
 )
 
@@ -78,6 +79,7 @@ class Shop:
     """What the tools of these tests did, and how they shall end."""
 
     runs: list[tuple[str, BaseModel]] = field(default_factory=list[tuple[str, BaseModel]])
+    looks: list[tuple[str, Call]] = field(default_factory=list[tuple[str, Call]])
     ends: dict[str, Any] = field(default_factory=dict[str, Any])
     """By tool: a refusal, an exception, a model, or an async function of the call."""
     upstream: dict[str, UpstreamCall] = field(default_factory=dict[str, UpstreamCall])
@@ -97,6 +99,15 @@ class Shop:
             if name in self.upstream:
                 call.upstream.append(self.upstream[name])
             end: Any = self.ends.get(name, Told(text="됐어요"))
+            if callable(end):
+                end = await cast("Callable[[Call], Awaitable[Any]]", end)(call)
+            if isinstance(end, Exception):
+                raise end
+            return end
+
+        async def after(call: Call, arguments: BaseModel) -> Any:
+            self.looks.append((name, call))
+            end: Any = self.ends.get(f"{name}.after", Undecided())
             if callable(end):
                 end = await cast("Callable[[Call], Awaitable[Any]]", end)(call)
             if isinstance(end, Exception):
@@ -128,6 +139,7 @@ class Shop:
             run=run,
             preview=look if preview else None,
             confirmation=preview,
+            reconcile=after if effect == "write" else None,
             **more,
         )
 

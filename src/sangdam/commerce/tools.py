@@ -236,6 +236,10 @@ def tools(
             await pause(min(left, call.remaining))
         return outcome
 
+    async def verify_orderer_after(call: Call, given: VerifyOrdererIn) -> Failed:
+        # A match that was written down stands by itself; the question may be asked again.
+        return Failed("CAFE24_TIMEOUT", retryable=True)
+
     async def match_orderer(call: Call, given: VerifyOrdererIn) -> VerifyOrdererOut | Refusal:
         session, now = call.caller.session, call.clock.now()
         if session is None:
@@ -303,7 +307,7 @@ def tools(
             name="verify_orderer", display_name="주문자 확인", display_name_en="Match an orderer",
             description="Checks that an order number, the orderer's name and phone belong together. A match opens that one order for thirty minutes.",
             provider="cafe24", effect="write", assurance=Assurance.ANONYMOUS, input=VerifyOrdererIn, output=VerifyOrdererOut,
-            default_policy=policy(_AGENT, _MEMBER, _MCP), run=verify_orderer, scopes=frozenset({_READ_ORDER}), masking=("orderer_name", "orderer_phone"),
+            default_policy=policy(_AGENT, _MEMBER, _MCP), run=verify_orderer, reconcile=verify_orderer_after, scopes=frozenset({_READ_ORDER}), masking=("orderer_name", "orderer_phone"),
             deadline_s=10.0, breaker="cafe24",
         ),
     )  # fmt: skip

@@ -22,7 +22,7 @@ from sangdam.db.database import Database, Transaction
 from sangdam.notify import Accepted, Channel, NoAnswer, Notice, Rejected
 from sangdam.orgs.keyring import Hasher, KeyRing
 from sangdam.tools.model import Assurance as _Assurance
-from sangdam.tools.model import Call, CallerKind, Failed, Invalid, Limit, NeedsVerification, Refusal, Unknown
+from sangdam.tools.model import Call, CallerKind, Failed, Invalid, Limit, NeedsVerification, Refusal, Undecided, Unknown
 
 CODE_LIFE = timedelta(minutes=5)
 GRANT_LIFE = timedelta(minutes=15)
@@ -154,6 +154,22 @@ class Codes:
             return Failed("SOLAPI_ERROR", retryable=sent.retryable, detail={"provider_code": sent.code})
         return SendOtpOut(
             otp_ref=str(row), destination_masked=phone.masked, expires_at=now + CODE_LIFE, resend_at=now + BETWEEN_SENDS, sends_left=await self._sends_left(org, session, now)
+        )  # fmt: skip
+
+    async def sent_after(self, call: Call, phone: Phone) -> SendOtpOut | Failed | Undecided:
+        """What became of a send whose end was lost. Once the code has run out it makes no difference any more: it failed."""
+        session, org, now = call.caller.session, call.org, call.clock.now()
+        if session is None or call.begun_at is None:
+            return Failed("SOLAPI_ERROR", retryable=True)
+        async with self._db.org(org) as tx:
+            row = await store.code_sent_since(org, tx, session, self._hasher.phone(org, phone), call.begun_at)
+        if row is None or row["status"] == "send_failed":
+            return Failed("SOLAPI_ERROR", retryable=True)
+        if row["provider_message_id"] is None and row["status"] != "verified":
+            return Failed("SOLAPI_ERROR", retryable=True) if row["expires_at"] <= now else Undecided()
+        return SendOtpOut(
+            otp_ref=str(row["id"]), destination_masked=phone.masked, expires_at=row["expires_at"], resend_at=row["sent_at"] + BETWEEN_SENDS,
+            sends_left=await self._sends_left(org, session, now),
         )  # fmt: skip
 
     async def _sends_left(self, org: OrgId, session: SessionId, now: datetime) -> int:

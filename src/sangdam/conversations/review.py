@@ -16,7 +16,7 @@ from sangdam.db.database import Database, Row, Transaction
 from sangdam.orgs.hours import Hours, is_open, next_opening
 from sangdam.orgs.keyring import KeyRing
 from sangdam.tools.effects import Proposal, Stuck
-from sangdam.tools.model import Call, Invalid, Refusal
+from sangdam.tools.model import Call, Failed, Invalid, Refusal
 
 WAIT = timedelta(minutes=10)
 """When an item is due while the shop is open."""
@@ -112,6 +112,24 @@ class Review:
             open_now=open_now,
             expected_by=None if open_now and kind != "callback" else due_at,
             existing=opened["existing"],
+        )
+
+    async def handed_over(self, call: Call) -> CreateHandoffOut | Failed:
+        """What became of a hand-over whose end was lost: the item stands in the queue, or nothing happened."""
+        session, now = call.caller.session, call.clock.now()
+        if session is None:
+            return Failed("INTERNAL_ERROR", retryable=True)
+        open_now = is_open(await self._hours(call.org), now)
+        async with self._db.org(call.org) as tx:
+            row = await store.open_item_of(call.org, tx, session)
+        if row is None:
+            return Failed("INTERNAL_ERROR", retryable=True)
+        return CreateHandoffOut(
+            item_id=str(row["id"]),
+            position=row["position"],
+            open_now=open_now,
+            expected_by=None if open_now and row["kind"] != "callback" else row["due_at"],
+            existing=True,
         )
 
     async def low_rating(

@@ -70,7 +70,11 @@ class Sessions:
     async def get(self, org: OrgId, session: SessionId) -> Session | None:
         """None for another org's conversation too."""
         async with self._db.org(org) as tx:
-            row = await store.session_row(org, tx, session)
+            return await self.get_in(tx, org, session)
+
+    async def get_in(self, tx: Transaction, org: OrgId, session: SessionId) -> Session | None:
+        """The same in the caller's transaction."""
+        row = await store.session_row(org, tx, session)
         return _session(row) if row is not None else None
 
     async def issue_resume(self, org: OrgId, session: SessionId) -> str:

@@ -274,6 +274,20 @@ async def last_sent(org: OrgId, tx: Transaction, session: SessionId, phone_hash:
     )
 
 
+async def code_sent_since(
+    org: OrgId, tx: Transaction, session: SessionId, phone_hash: str, since: datetime
+) -> Row | None:
+    """The code written down for this phone out of this conversation since then."""
+    return await tx.fetchrow(
+        "select id, status, sent_at, expires_at, provider_message_id from h_auth_otp_verifications"
+        " where org_id = $1 and session_id = $2 and phone_hash = $3 and sent_at >= $4 order by sent_at limit 1",
+        org,
+        session,
+        phone_hash,
+        since,
+    )
+
+
 async def codes_since(org: OrgId, tx: Transaction, session: SessionId, since: datetime) -> int:
     return int(
         await tx.fetchval(
@@ -417,6 +431,20 @@ async def open_item(org: OrgId, tx: Transaction, row: Mapping[str, Any]) -> Row:
     if found is None:
         raise RuntimeError("a statement without a row")
     return found
+
+
+async def open_item_of(org: OrgId, tx: Transaction, session: SessionId) -> Row | None:
+    """The open item in which this conversation waits for a person. Columns: `id`, `kind`, `due_at`, `position`."""
+    return await tx.fetchrow(
+        """
+        select m.id, m.kind, m.due_at, 1 + (select count(*) from e_ops_review_queue_items q where q.org_id = $1 and q.status = 'open'
+          and q.kind in ('handoff', 'callback') and q.id <> m.id and (q.priority, q.opened_at) < (m.priority, m.opened_at)) as position
+        from e_ops_review_queue_items m where m.org_id = $1 and m.session_id = $2 and m.kind in ('handoff', 'callback', 'abuse')
+          and m.status in ('open', 'claimed', 'waiting') order by m.opened_at desc limit 1
+        """,
+        org,
+        session,
+    )
 
 
 async def set_contact(org: OrgId, tx: Transaction, item: uuid.UUID, contact: str, masked: str) -> None:

@@ -10,7 +10,7 @@ from sangdam.conversations.review import Review
 from sangdam.core.facts import CreateHandoffOut, SendOtpOut, VerifyOtpOut
 from sangdam.core.phone import Phone
 from sangdam.tools.fields import MobileArg, PhoneArg
-from sangdam.tools.model import Assurance, Call, CallerKind, DefaultPolicy, Refusal, Tool
+from sangdam.tools.model import Assurance, Call, CallerKind, DefaultPolicy, Failed, Refusal, Tool, Undecided
 
 
 class _In(BaseModel):
@@ -44,6 +44,16 @@ def tools(codes: Codes, review: Review) -> tuple[Tool, ...]:
     async def verify_otp(call: Call, given: VerifyOtpIn) -> VerifyOtpOut | Refusal:
         return await codes.verify(call, given.code, given.otp_ref)
 
+    async def send_otp_after(call: Call, given: SendOtpIn) -> SendOtpOut | Failed | Undecided:
+        return await codes.sent_after(call, Phone(given.phone))
+
+    async def verify_otp_after(call: Call, given: VerifyOtpIn) -> Failed:
+        # A proof that was given stands by itself; the code may be asked again.
+        return Failed("OTP_NOT_FOUND")
+
+    async def create_handoff_after(call: Call, given: CreateHandoffIn) -> CreateHandoffOut | Failed:
+        return await review.handed_over(call)
+
     async def create_handoff(call: Call, given: CreateHandoffIn) -> CreateHandoffOut | Refusal:
         contact = Phone(given.contact_phone) if given.contact_phone is not None else None
         return await review.hand_over(
@@ -63,6 +73,7 @@ def tools(codes: Codes, review: Review) -> tuple[Tool, ...]:
             output=SendOtpOut,
             default_policy=DefaultPolicy(frozenset({_AGENT, _MEMBER}), 120),
             run=send_otp,
+            reconcile=send_otp_after,
             masking=("phone",),
             deadline_s=10.0,
             breaker="solapi",
@@ -79,6 +90,7 @@ def tools(codes: Codes, review: Review) -> tuple[Tool, ...]:
             output=VerifyOtpOut,
             default_policy=DefaultPolicy(frozenset({_AGENT, _MEMBER, _MCP}), 600),
             run=verify_otp,
+            reconcile=verify_otp_after,
             masking=("code",),
             unsigned_fields=("code",),
             deadline_s=10.0,
@@ -95,6 +107,7 @@ def tools(codes: Codes, review: Review) -> tuple[Tool, ...]:
             output=CreateHandoffOut,
             default_policy=DefaultPolicy(frozenset({_AGENT, _MEMBER, _MCP}), 300),
             run=create_handoff,
+            reconcile=create_handoff_after,
             masking=("contact_phone",),
             deadline_s=10.0,
         ),

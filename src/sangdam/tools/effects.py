@@ -42,6 +42,8 @@ from sangdam.tools.store import Effect
 log = structlog.stdlib.get_logger(__name__)
 
 CONFIRMATION_LASTS = timedelta(minutes=10)
+LOOK_AFTER = timedelta(seconds=5)
+"""When the shop is first asked what became of a write whose end was lost."""
 LEASE_MARGIN = timedelta(seconds=5)
 """What a claim outlives the tool's deadline by: then its holder is dead."""
 
@@ -350,8 +352,8 @@ class Effects:
         match existing.state:
             case "running" if existing.lease_until is None or existing.lease_until <= now:
                 await store.settle_effect(
-                    tx, org, existing.id, state="unknown", code="INTERNAL_ERROR", outcome={}, sealed=None, now=now
-                )
+                    tx, org, existing.id, state="unknown", code="INTERNAL_ERROR", outcome={}, sealed=None, now=now, look_at=now + LOOK_AFTER,
+                )  # fmt: skip
                 return Settled(existing.id, Unknown("INTERNAL_ERROR", existing.id))
             case "running":
                 return InFlight(existing.id)
@@ -393,9 +395,10 @@ class Effects:
             canonical(packed), table="e_ops_effects", column="outcome_sealed", org=org, row=effect
         )
         code = None if isinstance(outcome, Done) else outcome.code
+        now = self._clock.now()
         return await store.settle_effect(
-            tx, org, effect, state=state, code=code, outcome=shown, sealed=sealed, now=self._clock.now()
-        )
+            tx, org, effect, state=state, code=code, outcome=shown, sealed=sealed, now=now, look_at=now + LOOK_AFTER if state == "unknown" else None,
+        )  # fmt: skip
 
     def arguments_of(self, tool: Tool, org: OrgId, effect: Effect) -> BaseModel | None:
         """What the person said yes to; None when it does not open any more."""
@@ -403,7 +406,9 @@ class Effects:
             opened = self._keyring.open(
                 effect.args_sealed, table="e_ops_effects", column="args_sealed", org=org, row=effect.id
             )
-            return tool.input.model_validate(json.loads(opened))
+            fields = json.loads(opened)
+            # What is not signed is not kept: a look does without it, and nothing that needs it may run from here.
+            return tool.input.model_construct(**fields) if tool.unsigned_fields else tool.input.model_validate(fields)
         except (SealBroken, ValueError) as error:
             log.error(
                 "confirmed_arguments_unreadable", tool=tool.name, effect_id=str(effect.id), error=type(error).__name__

@@ -247,6 +247,8 @@ class Call:
     upstream: list[UpstreamCall] = field(default_factory=list[UpstreamCall])
     limits: Limits = field(default_factory=NoLimits)
     conditions: Conditions = field(default_factory=Conditions)
+    begun_at: datetime | None = None
+    """Of a look by the reconciler: when the write in question began."""
     sent: bool = False
     """Set by a client right before a request that changes something leaves: from then on a crash means Unknown, not Failed."""
 

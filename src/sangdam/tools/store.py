@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sangdam.core.ids import EffectId, OrgId, SessionId, TurnId, UserId
+from sangdam.db.chain import AuditCall, canonical
 from sangdam.db.database import Row, Transaction
 from sangdam.orgs.hours import Hours
 from sangdam.tools.breaker import Breaker
@@ -389,6 +390,8 @@ class Effect:
     expires_at: datetime | None
     lease_until: datetime | None
     started_at: datetime | None
+    finished_at: datetime | None
+    """Of an unknown one: when its end was lost."""
     outcome_sealed: str | None
     code: str | None
     looks: int
@@ -396,7 +399,7 @@ class Effect:
 
 _EFFECT = (
     "id, key, tool_name, args_digest, asked_digest, state, session_id, turn_id, caller, preview, args_sealed, expires_at is not null as asked,"
-    " confirmed_by is not null as confirmed, created_at, expires_at, lease_until, started_at, outcome_sealed, code, looks"
+    " confirmed_by is not null as confirmed, created_at, expires_at, lease_until, started_at, finished_at, outcome_sealed, code, looks"
 )
 _EFFECT_BY_ID = f"select {_EFFECT} from e_ops_effects where org_id = $1 and id = $2 for update"  # noqa: S608
 _EFFECT_BY_KEY = f"select {_EFFECT} from e_ops_effects where org_id = $1 and key = $2 and state <> 'void' for update"  # noqa: S608
@@ -412,7 +415,7 @@ def _effect(row: Row | None) -> Effect | None:
     return Effect(
         EffectId(row["id"]), row["key"], row["tool_name"], row["args_digest"], row["asked_digest"], row["state"], row["session_id"], row["turn_id"],
         row["caller"], row["preview"], row["args_sealed"], row["asked"], row["confirmed"], row["created_at"], row["expires_at"], row["lease_until"],
-        row["started_at"], row["outcome_sealed"], row["code"], row["looks"],
+        row["started_at"], row["finished_at"], row["outcome_sealed"], row["code"], row["looks"],
     )  # fmt: skip
 
 
@@ -561,11 +564,12 @@ async def settle_effect(
     outcome: Mapping[str, object],
     sealed: str | None,
     now: datetime,
+    look_at: datetime | None,
 ) -> bool:
-    """From `running` or `unknown`; False when it was settled already."""
+    """From `running` or `unknown`; False when it was settled already. `look_at`: when the shop is asked first, of an `unknown` one."""
     return bool(
         await tx.executed(
-            "update e_ops_effects set state = $3, code = $4, outcome = $5, outcome_sealed = $6, finished_at = $7, lease_until = null"
+            "update e_ops_effects set state = $3, code = $4, outcome = $5, outcome_sealed = $6, finished_at = $7, lease_until = null, next_look_at = $8"
             " where org_id = $1 and id = $2 and state in ('running', 'unknown') and ($3 <> 'unknown' or state = 'running')",
             org,
             effect,
@@ -574,6 +578,7 @@ async def settle_effect(
             outcome,
             sealed,
             now,
+            look_at,
         )
     )
 
@@ -607,3 +612,62 @@ async def void_effects(
         expired_at,
     )
     return tuple(EffectId(row["id"]) for row in rows)
+
+
+# Looks of the reconciler
+
+
+async def due_looks(tx: Transaction, now: datetime, limit: int) -> tuple[tuple[OrgId, EffectId], ...]:
+    """In a system transaction: writes whose end is not known and that may be looked at now."""
+    rows = await tx.fetch("select org_id, effect_id from sys_due_reconcile($1, $2)", now, limit)
+    return tuple((OrgId(row["org_id"]), EffectId(row["effect_id"])) for row in rows)
+
+
+async def lapsed_orgs(tx: Transaction, now: datetime, limit: int) -> tuple[OrgId, ...]:
+    """In a system transaction: organisations with proposals that ran out."""
+    rows = await tx.fetch("select org_id from sys_lapsed_proposals($1, $2)", now, limit)
+    return tuple(OrgId(row["org_id"]) for row in rows)
+
+
+_BEGIN_LOOK = f"""
+update e_ops_effects set state = 'unknown', next_look_at = $4, code = coalesce(code, 'INTERNAL_ERROR'), finished_at = coalesce(finished_at, $3), lease_until = null
+where org_id = $1 and id = $2 and ((state = 'unknown' and next_look_at <= $3) or (state = 'running' and coalesce(next_look_at, lease_until) <= $3))
+returning {_EFFECT}
+"""  # noqa: S608
+
+
+async def begin_look(tx: Transaction, org: OrgId, effect: EffectId, *, now: datetime, until: datetime) -> Effect | None:
+    """Takes the look until then; a running write whose holder died becomes `unknown`. None when none is due."""
+    return _effect(await tx.fetchrow(_BEGIN_LOOK, org, effect, now, until))
+
+
+async def end_look(tx: Transaction, org: OrgId, effect: EffectId, *, next_look_at: datetime | None) -> bool:
+    """The look saw nothing; False when the effect was settled meanwhile."""
+    return bool(
+        await tx.executed(
+            "update e_ops_effects set looks = looks + 1, next_look_at = $3 where org_id = $1 and id = $2 and state = 'unknown'",
+            org,
+            effect,
+            next_look_at,
+        )
+    )
+
+
+async def calls_left_open(tx: Transaction, org: OrgId, effect: EffectId) -> tuple[AuditCall, ...]:
+    """Opened rows of this effect without their closed one, as they were appended."""
+    rows = await tx.fetch(
+        "select o.* from f_audit_mcp_tools o where o.org_id = $1 and o.effect_id = $2 and o.phase = 'opened'"
+        " and not exists (select from f_audit_mcp_tools c where c.call_id = o.call_id and c.phase = 'closed') order by o.chain_seq",
+        org,
+        effect,
+    )
+    return tuple(
+        AuditCall(
+            call=row["call_id"], phase="opened", caller=row["caller"], tool_name=row["tool_name"], tool_version=row["tool_version"], request=row["request_payload"],
+            response=row["response_payload"], args_digest=row["args_digest"], status="opened", policy_decision=row["policy_decision"], assurance=row["assurance"],
+            latency_ms=row["latency_ms"], trace_id=row["trace_id"], at=row["at"], code=row["code"], effect=row["effect_id"],
+            masked_fields=tuple(row["masked_fields"]), upstream=row["upstream"], session=row["session_id"], turn=row["turn_id"], state_rev=row["state_rev"],
+            context_no=row["context_no"], bot_context=canonical(row["bot_context"]),
+        )
+        for row in rows
+    )  # fmt: skip
