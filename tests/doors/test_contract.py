@@ -10,6 +10,7 @@ from schemathesis import openapi
 from schemathesis.specs.openapi import checks
 
 from sangdam.db.testing import Addresses
+from sangdam.orgs import Scope
 from tests.doors.shopfront import SHOP, Shopfront, open_shop
 
 CHECKS: list[Any] = [
@@ -21,7 +22,7 @@ CHECKS: list[Any] = [
 EXAMPLES = 25
 
 
-@pytest.mark.parametrize("caller", ["stranger", "token", "widget"])
+@pytest.mark.parametrize("caller", ["stranger", "token", "widget", "owner"])
 async def test_the_doors_do_what_their_document_says(addresses: Addresses, caller: str) -> None:
     many: dict[str, str] = dict.fromkeys(
         ("SANGDAM_CHAT_PER_10S", "SANGDAM_CHAT_PER_MIN", "SANGDAM_TICKETS_PER_MIN_IP"), "1000000"
@@ -36,7 +37,9 @@ async def test_the_doors_do_what_their_document_says(addresses: Addresses, calle
 async def headers_of(shop: Shopfront, caller: str) -> dict[str, str]:
     match caller:
         case "token":
-            return {"authorization": f"Bearer {await shop.token('chat:send', 'sessions:read')}"}
+            return {"authorization": f"Bearer {await shop.token(*(scope.value for scope in Scope))}"}
+        case "owner":
+            return await shop.sign_in()
         case "widget":
             return {"authorization": f"Bearer {shop.ticket(await shop.session())}", "origin": SHOP}
         case _:
