@@ -9,7 +9,7 @@ import pytest
 from tests.tools.world import ORDER, OTHER_ORDER, RefusedByDatabase, Told, World
 
 from sangdam.core.ids import EffectId, SessionId, UserId, new_uuid
-from sangdam.tools import ByMember, ByShopper
+from sangdam.tools import ByMember, ByShopper, Gate
 from sangdam.tools.model import (
     Call,
     Denied,
@@ -59,10 +59,8 @@ async def test_twenty_parallel_calls_with_one_key_run_once(world: World) -> None
     assert sum(row["phase"] == "closed" for row in await world.audit()) == 20
 
 
-async def test_a_repeat_of_what_still_runs_is_told_so_after_three_seconds(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sangdam.tools.gate.DUPLICATE_WAIT_SECONDS", 0.05)
+async def test_a_repeat_of_what_still_runs_is_told_so_after_three_seconds(world: World) -> None:
+    gate = Gate(world.db, world.registry, world.keyring, world.hasher, world.clock, duplicate_wait_s=0.05)
     go, begun = asyncio.Event(), asyncio.Event()
 
     async def wait(call: Call) -> Told:
@@ -73,7 +71,7 @@ async def test_a_repeat_of_what_still_runs_is_told_so_after_three_seconds(
     world.shop.ends["create_handoff"] = wait
     first = asyncio.create_task(world.gate.call(world.agent(), "create_handoff", {}, key=KEY))
     await begun.wait()
-    second = await world.gate.call(world.agent(), "create_handoff", {}, key=KEY)
+    second = await gate.call(world.agent(), "create_handoff", {}, key=KEY)
     assert isinstance(second, Denied)
     assert second.code == "DUPLICATE_REQUEST"
     go.set()

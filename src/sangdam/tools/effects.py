@@ -291,7 +291,13 @@ class Effects:
             if agent and await self._void(tx, org, reason="changed", under=write.key + ":", but=key):
                 reason = "changed"
             existing = await store.effect_by_key(tx, org, key)
-            if existing is not None and existing.state in ("proposed", "confirmed"):
+            if existing is None and await store.insert_proposed(tx, org, new, preview=preview, expires_at=until):
+                return await self._proposed(tx, write, new, preview, seen, until, reason)
+            if existing is None:
+                existing = await store.effect_by_key(tx, org, key)  # a double click: the other one was first
+            if existing is None:
+                raise RuntimeError("an effect vanished while it was proposed")
+            if existing.state in ("proposed", "confirmed"):
                 if (
                     existing.args_digest == args_digest
                     and existing.expires_at is not None
@@ -299,12 +305,9 @@ class Effects:
                 ):
                     return Proposed(NeedsConfirmation(existing.id, args_digest, seen, existing.expires_at, reason))
                 await self._void(tx, org, reason="changed", effect=existing.id)
-                existing = None
-            if existing is None:
                 if not await store.insert_proposed(tx, org, new, preview=preview, expires_at=until):
                     raise RuntimeError("a live effect of this key appeared between two statements")
-                await self._ask(tx, write, new.id, preview, until)
-                return Proposed(NeedsConfirmation(new.id, args_digest, seen, until, reason))
+                return await self._proposed(tx, write, new, preview, seen, until, reason)
             if existing.args_digest != args_digest or existing.tool_name != write.tool.name:
                 return Mismatch(existing.id)
             if existing.state == "failed" and self._may_run_again(org, existing):
@@ -312,6 +315,12 @@ class Effects:
                 await self._ask(tx, write, existing.id, preview, until)
                 return Proposed(NeedsConfirmation(existing.id, args_digest, seen, until, reason))
             return Standing(existing)
+
+    async def _proposed(
+        self, tx: Transaction, write: Write, new: store.NewEffect, preview: Mapping[str, Any], seen: Mapping[str, Any], until: datetime, reason: ConfirmationReason
+    ) -> Proposed:  # fmt: skip
+        await self._ask(tx, write, new.id, preview, until)
+        return Proposed(NeedsConfirmation(new.id, new.args_digest, seen, until, reason))
 
     async def _ask(
         self, tx: Transaction, write: Write, effect: EffectId, preview: Mapping[str, Any], until: datetime

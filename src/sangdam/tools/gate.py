@@ -93,6 +93,7 @@ class Gate:
         people: People | None = None,
         elsewhere: Elsewhere | None = None,
         observe: Callable[[AuditCall], None] | None = None,
+        duplicate_wait_s: float = DUPLICATE_WAIT_SECONDS,
     ) -> None:
         """Without `connection_scopes` the granted scopes are read from the org's connection, in the query that reads the policy."""
         self.registry = registry
@@ -104,6 +105,7 @@ class Gate:
         self._redeem_token = redeem_token
         self._elsewhere = elsewhere
         self._observe = observe
+        self._duplicate_wait_s = duplicate_wait_s
         self._open: set[asyncio.Task[Outcome]] = set()
 
     async def call(
@@ -194,6 +196,7 @@ class Gate:
         standing: store.Effect | None = None
         if tool.confirmation and write is not None:
             confirmed = await self._confirmed(record, write, call, confirmation)
+            record.upstream = call.upstream
             if not isinstance(confirmed, Standing):
                 return await self._close(record, confirmed)
             standing = confirmed.effect
@@ -312,7 +315,7 @@ class Gate:
     async def _claim(self, record: Record, write: Write, standing: store.Effect | None) -> Claimed | Outcome:
         """Claims the effect and opens the audit row in one transaction; waits a little for the same effect under way."""
         loop = asyncio.get_running_loop()
-        give_up, polls = loop.time() + DUPLICATE_WAIT_SECONDS, 0
+        give_up, polls = loop.time() + self._duplicate_wait_s, 0
         while True:
             try:
                 async with self._db.org(write.caller.org) as tx:
