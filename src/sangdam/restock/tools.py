@@ -36,7 +36,7 @@ class _In(BaseModel):
 
 
 class ConsentIn(_In):
-    """That the shopper agreed to be told: to which text, in which message, when."""
+    """That the shopper agreed to be told: to which text (`ko-1`, `en-1`), in which message, when."""
 
     text_version: str = Field(min_length=1, max_length=20)
     message_seq: int = Field(ge=1)
@@ -80,11 +80,11 @@ class ListRestockIn(_In):
 
 class CancelRestockIn(_In):
     subscription_id: uuid.UUID | None = None
-    all: Literal[True] | None = None
+    all: bool | None = Field(default=None, strict=True)
 
     @property
     def names_one_thing(self) -> bool:
-        return (self.subscription_id is None) != (self.all is None)
+        return (self.subscription_id is None) == (self.all is True)
 
 
 _ONE_OF_BOTH = Invalid(fields=("subscription_id", "all"))
