@@ -50,6 +50,9 @@ from sangdam.notify import Channel, Solapi
 from sangdam.orgs import Accounts, ApiTokens, Connections, Hasher, KeyRing, Organisations
 from sangdam.orgs.hours import Hours
 from sangdam.orgs.model import Org
+from sangdam.restock import Mall as RestockMall
+from sangdam.restock import Subscriptions
+from sangdam.restock import tools as restock_tools
 from sangdam.settings import Settings
 from sangdam.tools.approvals import Approvals
 from sangdam.tools.gate import Gate
@@ -171,9 +174,14 @@ class Product:
         code = self._around.code or ((lambda: fixed) if fixed is not None else random_code)
         codes = Codes(self.db, self.keyring, self.hasher, self._sender, code=code)
         matches = OrdererMatches(self.db, self.hasher)
+        shops = self._around.shop or self._shop
+        waiting = Subscriptions(
+            self.db, self.keyring, self.hasher, shops=shops, malls=self._restock_mall, senders=self._sender
+        )
         return (
-            *commerce_tools(self._around.shop or self._shop, matches, orderer_floor_s=self._around.orderer_floor_s),
+            *commerce_tools(shops, matches, orderer_floor_s=self._around.orderer_floor_s),
             *conversation_tools(codes, self.review),
+            *restock_tools(waiting),
         )
 
     def _solapi(self, http: httpx2.AsyncClient) -> Channel | None:
@@ -231,6 +239,10 @@ class Product:
     async def _sender(self, org: OrgId) -> Sender:
         found = await self.org(org)
         return Sender(found.name, self._sms, found.settings.otp_daily_cap)
+
+    async def _restock_mall(self, org: OrgId) -> RestockMall | None:
+        found = await self.connections.read(org)
+        return RestockMall(found.mall_id, found.shop_no) if found is not None else None
 
     async def _turn_shop(self, org: OrgId) -> TurnShop:
         features = frozenset({"sms"}) if self._sms is not None else frozenset[str]()

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from tests.commerce.catalogue_contract import CatalogueContract, with_catalogue
 from tests.commerce.goods import NOW
 from tests.commerce.shop_contract import (
     HANEUL,
@@ -43,7 +44,7 @@ def standing() -> Sandbox:
 
 @pytest.fixture(scope="module")
 def memory(standing: Sandbox) -> MemoryShop:
-    return remembered(standing)
+    return with_catalogue(remembered(standing), standing)
 
 
 @pytest.fixture
@@ -52,13 +53,13 @@ async def place(database: Database, standing: Sandbox) -> AsyncIterator[Situatio
         yield Situation(mall.shop, mall, standing)
 
 
-class TestMemoryShop(ShopContract):
+class TestMemoryShop(ShopContract, CatalogueContract):
     @pytest.fixture
     def here(self, place: Situation, memory: MemoryShop) -> Situation:
         return Situation(memory, place.mall, place.sandbox)
 
 
-class TestCafe24Shop(ShopContract):
+class TestCafe24Shop(ShopContract, CatalogueContract):
     @pytest.fixture
     def here(self, place: Situation) -> Situation:
         return place
@@ -71,6 +72,11 @@ async def test_both_shops_tell_the_same_of_every_order_of_the_cast(place: Situat
             assert told == await memory.shipments(place.mall.call(), STAFF, OrderId(order_id))
     assert await place.shop.carriers(place.mall.call()) == memory.carriers_known
     assert await place.shop.shipping_terms(place.mall.call()) == memory.terms
+
+
+async def test_both_shops_tell_the_same_of_all_goods(place: Situation, memory: MemoryShop) -> None:
+    for product in memory.products_known:
+        assert await place.shop.product(place.mall.call(), product.product_no) == product
 
 
 # A mall that answers as it likes

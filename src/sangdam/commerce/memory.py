@@ -8,7 +8,7 @@ from sangdam.commerce.shop import Asker, OrderQuery, ShopFailure, SignedMember, 
 from sangdam.core.clock import kst_date
 from sangdam.core.ids import MemberId, OrderId
 from sangdam.core.phone import Phone
-from sangdam.core.shop import Carrier, Customer, Fee, Order, Shipment, ShippingTerms
+from sangdam.core.shop import Carrier, Customer, Fee, Order, Product, Shipment, ShippingTerms
 from sangdam.tools.model import Call
 
 TERMS = ShippingTerms("택배", "전국", None, None, Fee("other"), None, None)
@@ -21,6 +21,7 @@ class MemoryShop:
     members: list[tuple[Phone, Customer]] = field(default_factory=list[tuple[Phone, Customer]])
     carriers_known: tuple[Carrier, ...] = ()
     terms: ShippingTerms = TERMS
+    products_known: list[Product] = field(default_factory=list[Product])
     failing: dict[str, ShopFailure] = field(default_factory=dict[str, ShopFailure])
     """Method name → what it fails with."""
 
@@ -85,6 +86,15 @@ class MemoryShop:
         self._maybe_fail("buyer_matches")
         found = next((order for order in self.orders_known if order.order_id == order_id), None)
         return buyer_is(found.buyer if found is not None else None, name, phone)
+
+    # What the shop sells
+
+    async def product(self, call: Call, product_no: int) -> Product:
+        self._maybe_fail("product")
+        found = next((product for product in self.products_known if product.product_no == product_no), None)
+        if found is None:
+            raise ShopFailure("CAFE24_NOT_FOUND")
+        return found
 
     def _members_of(self, asker: Asker) -> Sequence[MemberId]:
         return (

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from sangdam.core.ids import MemberId, OrderId
 from sangdam.core.phone import Phone
-from sangdam.core.shop import Carrier, Customer, Order, Shipment, ShippingTerms
+from sangdam.core.shop import Carrier, Customer, Order, Product, Shipment, ShippingTerms
 from sangdam.tools.model import Call
 
 
@@ -113,4 +113,10 @@ class Shop(Protocol):
 
     async def buyer_matches(self, call: Call, order_id: OrderId, name: str, phone: Phone) -> bool:
         """Whether the number, the name and the phone are one order's. An unknown number is False like a wrong name."""
+        ...
+
+    # What the shop sells
+
+    async def product(self, call: Call, product_no: int) -> Product:
+        """With its variants, also a hidden one: who may learn of it is for the caller to judge. Raises CAFE24_NOT_FOUND."""
         ...

@@ -216,3 +216,58 @@ class CreateHandoffOut(Facts):
     expected_by: datetime | None = None
     """When a person will answer; outside business hours the next opening."""
     existing: bool = False
+
+
+class PlannedNotice(Facts):
+    """A message whose moment is known: that a product is expected. That it is back is told whenever it comes back."""
+
+    at: datetime
+    kind: Literal["date"] = "date"
+    lead_day: int
+    """Days before the expected one."""
+
+
+Trigger = Literal["status_change", "inventory_gt", "restock_at"]
+
+
+class SubscribeRestockOut(Facts):
+    subscription_id: str
+    product_name: str
+    option_label: str | None = None
+    phone_masked: str
+    trigger_type: Trigger
+    planned: tuple[PlannedNotice, ...]
+    valid_until: date
+    existing: bool = False
+    """Was waiting already; nothing was changed."""
+
+
+class LastNotice(Facts):
+    """What became of the latest message of a subscription."""
+
+    status: Literal["sent", "unknown", "failed", "dead", "suppressed"]
+    at: datetime
+
+
+class SubscriptionFacts(Facts):
+    n: int
+    subscription_id: str
+    product_name: str
+    option_label: str | None = None
+    trigger_type: Trigger
+    restock_at: date | None = None
+    status: Literal["active", "paused"]
+    created_at: datetime
+    last_notified_at: datetime | None = None
+    last_notice: LastNotice | None = None
+
+
+class ListRestockOut(Facts):
+    subscriptions: tuple[SubscriptionFacts, ...]
+    """Oldest first."""
+
+
+class CancelRestockOut(Facts):
+    canceled: tuple[str, ...]
+    too_late: int
+    """Messages that were being sent already."""

@@ -186,3 +186,64 @@ class ShippingTerms:
     fee: Fee
     jeju_remote_text: str | None
     prepaid: bool | None
+
+
+class SoldOut(StrEnum):
+    """Of a product: what can be bought of the options that the shop shows."""
+
+    YES = "yes"
+    NO = "no"
+    PARTIAL = "partial"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class ProductOption:
+    name: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One combination of options; a product without options has one."""
+
+    variant_code: str
+    option: str
+    """`화이트 / M`, empty without options."""
+    selling: bool
+    display: bool
+    quantity: int | None
+    """None: stock is not counted, so that there is always some. May be negative where the shop sells on."""
+    sold_out: bool
+
+    @property
+    def available(self) -> bool:
+        """Can be bought now, if its product is sold."""
+        return self.display and self.selling and not self.sold_out
+
+
+@dataclass(frozen=True)
+class Product:
+    product_no: int
+    name: str
+    price: Decimal
+    retail_price: Decimal | None
+    currency: str
+    selling: bool
+    display: bool
+    """False: the shop does not show it; no shopper may learn of it."""
+    sold_out: SoldOut
+    variants: tuple[Variant, ...]
+    """Empty in a list of products."""
+    options: tuple[ProductOption, ...]
+    thumbnail: str | None
+    url: str | None
+    summary: str
+    """Plain text of 200 characters at most."""
+    release_date: date | None
+    made_in: str | None
+    """A country in Korean."""
+    supplier_code: str | None
+
+    def variant(self, code: str) -> Variant | None:
+        return next((variant for variant in self.variants if variant.variant_code == code), None)

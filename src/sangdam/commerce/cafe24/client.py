@@ -86,6 +86,11 @@ class MallClient:
         """
         return await self._request(call, org, method, template, path, body=body)
 
+    async def product_url(self, org: OrgId, product_no: int) -> str | None:
+        """The page of a product. None where its address is not known: another shop than the mall's first has another."""
+        connection = (await self._tokens.token(org)).connection
+        return self._app.product_url(connection.mall_id, product_no) if connection.shop_no == 1 else None
+
     async def drain(self) -> None:
         """Before a process ends: waits for the renewals under way."""
         await self._tokens.drain()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar, cast
 
-from sangdam.commerce.cafe24 import mapping
+from sangdam.commerce.cafe24 import catalogue, mapping
 from sangdam.commerce.cafe24.client import MallClient
 from sangdam.commerce.cafe24.mapping import Malformed
 from sangdam.commerce.ownership import buyer_is, owns
@@ -17,7 +17,7 @@ from sangdam.commerce.shop import Asker, OrderQuery, ShopFailure, SignedMember, 
 from sangdam.core.clock import Clock, kst_date
 from sangdam.core.ids import MemberId, OrderId, OrgId
 from sangdam.core.phone import Phone
-from sangdam.core.shop import Carrier, Customer, Order, Shipment, ShippingTerms
+from sangdam.core.shop import Carrier, Customer, Order, Product, Shipment, ShippingTerms
 from sangdam.tools.model import Call
 
 T = TypeVar("T")
@@ -188,6 +188,28 @@ class Cafe24Shop:
             return buyer_is(None, name, phone)
         return buyer_is(found.buyer, name, phone)
 
+    # What the shop sells
+
+    async def product(self, call: Call, product_no: int) -> Product:
+        async def ask() -> Product:
+            url = await self._client.product_url(self._org, product_no)
+            body = await self._client.get(
+                call,
+                self._org,
+                "/products/{product_no}",
+                params={"embed": "variants,inventories"},
+                product_no=str(product_no),
+            )
+            found = self._mapped(lambda: catalogue.product(mapping.root(body, "product"), url=url))
+            if found.product_no != product_no:
+                raise ShopFailure("CAFE24_ERROR", detail={"shape": "another product"})
+            return found
+
+        return await self._shared.get(self._of_conversation(call, "product", str(product_no)), SHARED_SECONDS, ask)
+
+    def _of_conversation(self, call: Call, *question: str) -> tuple[str, ...]:
+        return (str(self._org), *question[:1], str(call.caller.session or call.id), *question[1:])
+
     async def _read_order(self, call: Call, order_id: OrderId) -> Order:
         async def ask() -> Order:
             body = await self._client.get(
@@ -202,9 +224,7 @@ class Cafe24Shop:
                 raise ShopFailure("CAFE24_ERROR", detail={"shape": "another order"})
             return found
 
-        return await self._shared.get(
-            (str(self._org), "order", str(call.caller.session or call.id), order_id), SHARED_SECONDS, ask
-        )
+        return await self._shared.get(self._of_conversation(call, "order", order_id), SHARED_SECONDS, ask)
 
     async def _owned(self, call: Call, asker: Asker, order: Order) -> bool:
         if owns(asker, order, ()):

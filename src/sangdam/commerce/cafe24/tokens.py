@@ -50,12 +50,20 @@ class App:
     client_secret: str = field(repr=False)
     base_url: Callable[[str], str]
     """From a mall id to the origin (and prefix) of its API."""
+    page_url: Callable[[str, int], str] = lambda mall, product: (
+        f"https://{mall}.cafe24.com/product/detail.html?product_no={product}"
+    )
+    """The page of a product of the mall's first shop."""
 
     def origin(self, mall_id: str) -> str:
         """Where this mall's secrets may be sent. Raises ShopFailure CONFIG_ERROR for what could name another host."""
         if not _MALL_ID.fullmatch(mall_id):
             raise ShopFailure("CONFIG_ERROR", detail={"setting": "mall_id"})
         return self.base_url(mall_id)
+
+    def product_url(self, mall_id: str, product_no: int) -> str | None:
+        """None for what could name another host."""
+        return self.page_url(mall_id, product_no) if _MALL_ID.fullmatch(mall_id) else None
 
 
 @dataclass(frozen=True)
