@@ -4,18 +4,16 @@ import asyncio
 from collections import Counter
 from typing import ClassVar
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 from tests.tools.schedules import Schedules, Stage
 
 from sangdam.db.testing import Cluster
 
-EXAMPLES = 60
+EXAMPLES = 150
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_a_write_happens_once_whatever_the_order(cluster: Cluster, seed: int) -> None:
+def test_a_write_happens_once_whatever_the_order(cluster: Cluster) -> None:
     with asyncio.Runner() as runner:
         place = cluster.database()
         addresses = runner.run(place.__aenter__())
@@ -40,7 +38,10 @@ def test_a_write_happens_once_whatever_the_order(cluster: Cluster, seed: int) ->
             runner.run(stage.db.close())
             runner.run(place.__aexit__(None, None, None))
         assert Mine.counted["schedules"] >= EXAMPLES
-        missing = {"Done", "Unknown", "made", "lost_made", "late", "crash_made", "ended done", "ended failed"} - set(
-            Mine.counted
-        )
-        assert not missing, "these schedules would show nothing"
+        seen = " ".join(Mine.counted)
+        missing = [
+            word
+            for word in ("Done", "Unknown", "late", "lost", "crash", "timeout", "ended done", "ended failed")
+            if word not in seen
+        ]
+        assert not missing, "these schedules would show little"
