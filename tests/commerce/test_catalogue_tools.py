@@ -486,9 +486,11 @@ async def test_how_much_is_left_is_told_by_number_only_to_whom_the_policy_shows_
 
 async def test_what_the_shop_does_not_show_is_not_there_for_shoppers(desk: Desk, stock: Variant) -> None:
     for caller in (desk.agent(), desk.mcp()):
-        assert await code(desk, "read_product", caller, product_no=HIDDEN_PRODUCT) == "CAFE24_NOT_FOUND"
-    hidden = (await told(desk, "read_product", desk.staff(), product_no=HIDDEN_PRODUCT))["product"]
-    assert (hidden["display"], hidden["selling"]) == (False, False)
+        hidden = await desk.use("read_product", caller, product_no=HIDDEN_PRODUCT)
+        missing = await desk.use("read_product", caller, product_no=9999)
+        assert hidden == missing == Failed("CAFE24_NOT_FOUND")
+    product = (await told(desk, "read_product", desk.staff(), product_no=HIDDEN_PRODUCT))["product"]
+    assert (product["display"], product["selling"]) == (False, False)
     stock.display = False
     product = (await told(desk, "read_product", product_no=NO_OPTION_PRODUCT))["product"]
     assert product["variants"] == []

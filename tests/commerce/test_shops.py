@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -32,7 +33,7 @@ from sangdam.commerce.cafe24.mall import split, years
 from sangdam.commerce.memory import MemoryShop
 from sangdam.commerce.shop import ArticleQuery, OrderQuery, SignedMember, VerifiedPhone, Window
 from sangdam.core.clock import SettableClock
-from sangdam.core.ids import MemberId, OrderId, SessionId, UserId, new_uuid
+from sangdam.core.ids import EffectId, MemberId, OrderId, SessionId, UserId, new_uuid
 from sangdam.db import Database
 
 
@@ -405,6 +406,18 @@ async def test_a_product_has_a_page_in_the_mall_s_first_shop_only(mall: Mall, an
     assert found.url == f"https://{mall.mall_id}.cafe24.com/product/detail.html?product_no=101"
     await mall.connections.configure(mall.org, shop_no=2, board_no=None, by=UserId(new_uuid()), trace_id="t")
     assert (await mall.shop.product(mall.call(), 101)).url is None
+
+
+@pytest.mark.parametrize("answers", [Answers(**{"101": {"product": {**PRODUCT, "product_no": 101}}})], ids=["mall"])
+async def test_a_decision_to_write_reads_the_product_anew(mall: Mall, answers: Answers) -> None:
+    session = SessionId(new_uuid())
+    for call in (mall.call(session=session), mall.call(session=session)):
+        await mall.shop.product(call, 101)
+    assert answers.count("101") == 1
+    writing = replace(mall.call(session=session), effect=EffectId(new_uuid()))
+    await mall.shop.product(writing, 101)
+    await mall.shop.product(writing, 101)
+    assert answers.count("101") == 3
 
 
 def test_a_year_is_split_into_parts_of_364_days_that_meet() -> None:

@@ -126,7 +126,7 @@ def catalogue_tools(shops: Callable[[OrgId], Awaitable[Shop]], aliases: Aliases)
             shop = await shops(call.org)
             found = await shop.product(call, given.product_no)
         except ShopFailure as failure:
-            return refusal(call, failure)
+            return Failed(failure.code) if shopper and failure.code == "CAFE24_NOT_FOUND" else refusal(call, failure)
         asked = found.variant(given.variant_code) if given.variant_code is not None else None
         if shopper and not (found.display and (asked is None or asked.display)):
             return Failed("CAFE24_NOT_FOUND")

@@ -1,6 +1,6 @@
 """A Cafe24 mall as a `Shop`: which calls answer which question, and whose order it is.
 
-Reads of the same order by the same conversation are shared for a few seconds; a decision to write never uses them.
+Reads of the same order or product by the same conversation are shared for a few seconds; a decision to write never uses them.
 """
 
 import asyncio
@@ -226,6 +226,8 @@ class Cafe24Shop:
                 raise ShopFailure("CAFE24_ERROR", detail={"shape": "another product"})
             return found
 
+        if call.effect is not None:
+            return await ask()
         return await self._shared.get(self._of_conversation(call, "product", str(product_no)), SHARED_SECONDS, ask)
 
     async def products(self, call: Call, names: Sequence[str], *, limit: int = 20) -> tuple[Product, ...]:
