@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints
 
 from sangdam.commerce.aliases import Alias, Aliases
+from sangdam.commerce.asking import aside, refusal
 from sangdam.commerce.catalogue_views import (
     article_facts,
     board_facts,
@@ -19,7 +20,6 @@ from sangdam.commerce.catalogue_views import (
     supplier_facts,
 )
 from sangdam.commerce.naming import GOOD_SCORE, LEAST_SCORE, decisive, score, searches, without_particles
-from sangdam.commerce.outcomes import aside, refusal
 from sangdam.commerce.shop import FURTHEST_OFFSET, ArticleField, ArticleQuery, ReplyStatus, Shop, ShopFailure, Window
 from sangdam.core.clock import kst_date
 from sangdam.core.facts import (

@@ -12,8 +12,8 @@ from typing import Literal, Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 from sangdam.commerce.aliases import Aliases
+from sangdam.commerce.asking import aside, refusal
 from sangdam.commerce.catalogue_tools import catalogue_tools
-from sangdam.commerce.outcomes import aside, refusal
 from sangdam.commerce.shop import (
     Asker,
     ClaimedOrder,
