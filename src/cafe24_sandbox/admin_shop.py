@@ -157,6 +157,9 @@ RETURN_ADDRESS: Obj = {
 }
 
 
+FEE_TYPES = ("T", "R", "M", "D", "W", "C", "N")
+
+
 def get_shipping(ask: Ask) -> Obj:
     """The shop's own shipping terms; what depends on the kind of fee is null where it has no meaning."""
     settings = ask.mall.settings
@@ -216,7 +219,7 @@ def get_shipping(ask: Ask) -> Obj:
 
 def put_shipping(ask: Ask) -> Obj:
     row, settings = open_envelope(ask.body, 1).request, ask.mall.settings
-    settings.shipping_fee_type = row.choice("shipping_fee_type", ("T", "R", "M")) or settings.shipping_fee_type
+    settings.shipping_fee_type = row.choice("shipping_fee_type", FEE_TYPES) or settings.shipping_fee_type
     settings.shipping_fee = whole_money(row, "shipping_fee", settings.shipping_fee)
     settings.free_from = whole_money(row, "free_shipping_price", settings.free_from)
     return get_shipping(ask)

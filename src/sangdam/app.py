@@ -21,12 +21,13 @@ from sangdam.agent.turn import Shop as TurnShop
 from sangdam.agent.turn import Turns
 from sangdam.agent.understand import Understanding
 from sangdam.agent.worker import Worker
+from sangdam.commerce import Aliases
 from sangdam.commerce import Shop as ShopProtocol
 from sangdam.commerce import tools as commerce_tools
 from sangdam.commerce.cafe24.client import MallClient
 from sangdam.commerce.cafe24.limits import MallLimiter, OpenLimiter
 from sangdam.commerce.cafe24.mall import Cafe24Shop, Shared
-from sangdam.commerce.cafe24.tokens import App, Tokens
+from sangdam.commerce.cafe24.tokens import App, Tokens, product_page
 from sangdam.conversations.grants import GrantBook
 from sangdam.conversations.inbox import Inbox
 from sangdam.conversations.live import Live
@@ -90,6 +91,7 @@ class Surroundings:
     """Where the foreign systems are, when they are not the real ones; what only tests and the demo change."""
 
     mall_url: Callable[[str], str] = lambda mall: f"https://{mall}.cafe24api.com"
+    product_url: Callable[[str, int], str] = product_page
     solapi_url: str = "https://api.solapi.com"
     sms: Channel | None = None
     """Instead of SOLAPI."""
@@ -179,7 +181,7 @@ class Product:
             self.db, self.keyring, self.hasher, shops=shops, malls=self._restock_mall, senders=self._sender
         )
         return (
-            *commerce_tools(shops, matches, orderer_floor_s=self._around.orderer_floor_s),
+            *commerce_tools(shops, matches, Aliases(self.db), orderer_floor_s=self._around.orderer_floor_s),
             *conversation_tools(codes, self.review),
             *restock_tools(waiting),
         )
@@ -203,6 +205,7 @@ class Product:
             self.settings.cafe24_client_id or "",
             secret.get_secret_value() if secret is not None else "",
             self._around.mall_url,
+            self._around.product_url,
         )
         tokens = Tokens(self.connections, http, app, self.clock)
         return MallClient(http, tokens, app, version=self.settings.cafe24_api_version, limiter=self._limiter)

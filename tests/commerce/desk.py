@@ -10,6 +10,7 @@ from typing import Any
 from tests.commerce.world import Mall, a_keyring, a_mall
 
 from cafe24_sandbox import Sandbox
+from sangdam.commerce import Aliases
 from sangdam.commerce import tools as commerce_tools
 from sangdam.commerce.cafe24.mall import Cafe24Shop
 from sangdam.conversations.grants import GrantBook
@@ -121,8 +122,7 @@ async def a_desk(
         waited: list[float] = []
 
         async def shop(org: OrgId) -> Cafe24Shop:
-            assert org == mall.org
-            return mall.shop
+            return Cafe24Shop(org, mall.client, mall.clock, mall.shared)
 
         async def pause(seconds: float) -> None:
             waited.append(seconds)
@@ -133,7 +133,7 @@ async def a_desk(
 
         found: list[Tool] = [
             replace(tool, deadline_s=deadlines.get(tool.name, tool.deadline_s))
-            for tool in commerce_tools(shop, OrdererMatches(database, hasher), pause=pause)
+            for tool in commerce_tools(shop, OrdererMatches(database, hasher), Aliases(database), pause=pause)
         ]
         registry = Registry(found)
         async with await Database.open(addresses.owner, min_size=1, max_size=1) as owner, owner.system() as tx:

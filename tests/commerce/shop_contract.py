@@ -271,7 +271,7 @@ def remembered(sandbox: Sandbox) -> MemoryShop:
         ],
         carriers_known=tuple(Carrier(each.code, each.name, each.track_url or None) for each in mall.carriers.values()),
         terms=ShippingTerms(
-            "택배", "전국", 2, 5, Fee("free_over", Decimal(mall.settings.shipping_fee), Decimal(mall.settings.free_from)), None, True
+            "택배", "전국", 2, 5, Fee("free_over", Decimal(mall.settings.shipping_fee), Decimal(mall.settings.free_from)), True, "서울특별시 중구 세종대로 110"
         ),
     )  # fmt: skip
 

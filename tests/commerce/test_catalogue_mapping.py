@@ -1,7 +1,7 @@
 """The reference's goods become the shop's values; everything else becomes `Malformed` and nothing worse."""
 
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -15,7 +15,8 @@ from cafe24_sandbox import Sandbox, SandboxConfig
 from cafe24_sandbox.render import product as rendered
 from sangdam.commerce.cafe24 import catalogue
 from sangdam.commerce.cafe24.mapping import Fields, Malformed
-from sangdam.core.shop import Product, ProductOption, SoldOut, Variant
+from sangdam.core.ids import MemberId, OrderId
+from sangdam.core.shop import Article, Board, Product, ProductOption, SoldOut, Supplier, Surcharges, Variant
 
 INVENTORY = {"variant_code": "P0000BCD000A", "quantity": 6, "use_inventory": "T", "display_soldout": "T", "safety_inventory": 2}  # fmt: skip
 VARIANT = {
@@ -25,8 +26,19 @@ VARIANT = {
 PRODUCT = {
     "product_no": 214, "product_name": "린넨 셔츠", "price": "12900.00", "retail_price": "15900.00", "display": "T", "selling": "T", "summary_description": "여름용 린넨 100%",
     "detail_image": "https://sandboxmall.example.com/web/product/big/214.jpg", "list_image": "https://sandboxmall.example.com/web/product/medium/214.jpg",
-    "supplier_code": "S0000000", "release_date": "", "made_in_code": "KR", "sold_out": "F", "variants": [VARIANT],
+    "supplier_code": "S000000B", "release_date": "", "made_in_code": "KR", "sold_out": "F", "variants": [VARIANT],
 }  # fmt: skip
+SUPPLIER = {
+    "supplier_name": "한결섬유", "supplier_code": "S000000B", "use_supplier": "T", "trading_type": "C", "supplier_type": "WS", "status": "A", "commission": "10.00",
+    "bank_account_no": "000-0000-0000", "phone": "02-0000-7777", "manager_information": [{"no": 1, "name": "이담당", "phone": "010-0000-2222"}],
+}  # fmt: skip
+BOARD = {"board_no": 6, "board_type": 5, "board_name": "상품 Q&A", "use_board": "T", "use_display": "T", "display_order": 3, "secret_only": "F"}  # fmt: skip
+ARTICLE = {
+    "article_no": 3321, "parent_article_no": None, "board_no": 6, "product_no": 214, "reply_depth": 0, "created_date": "2026-03-14T21:14:08+09:00", "writer": "김하늘",
+    "writer_email": "haneul@example.com", "member_id": "haneul01", "title": "배송 언제 되나요?", "content": "<p><b>어제</b> 주문했는데 언제 출발하나요?</p>", "secret": "T",
+    "deleted": "F", "order_id": "20260314-0000127", "reply_status": "N",
+}  # fmt: skip
+SURCHARGE: dict[str, Any] = {"use_regional_surcharge": "T", "region_setting_type": "A", "regional_surcharge_list": [], "jeju_surcharge_amount": "3000.00", "remote_area_surcharge_amount": "5000.00"}  # fmt: skip
 URL = "https://sandboxmall.cafe24.com/product/detail.html?product_no=214"
 
 
@@ -56,7 +68,7 @@ def test_the_reference_s_product() -> None:
         summary="여름용 린넨 100%",
         release_date=None,
         made_in="대한민국",
-        supplier_code="S0000000",
+        supplier_code="S000000B",
     )
 
 
@@ -154,6 +166,7 @@ def test_only_an_address_of_the_web_is_a_picture(address: str | None) -> None:
         ({"made_in_code": None}, "made_in", None),
         ({"made_in_code": "VN"}, "made_in", "베트남"),
         ({"supplier_code": ""}, "supplier_code", None),
+        ({"supplier_code": "S0000000"}, "supplier_code", None),
         ({"price": 12900}, "price", Decimal(12900)),
     ],
 )
@@ -176,6 +189,91 @@ def test_what_may_be_missing(fields: dict[str, Any], name: str, value: object) -
 def test_another_shape_is_malformed(fields: dict[str, Any], path: str) -> None:
     with pytest.raises(Malformed, match=path):
         product(**fields)
+
+
+def test_the_reference_s_supplier_is_four_words() -> None:
+    assert catalogue.supplier(Fields(SUPPLIER, "$")) == Supplier("S000000B", "한결섬유", True, True)
+    for status, kind in (("P", "D"), ("N", None), (None, "")):
+        found = catalogue.supplier(Fields({**SUPPLIER, "status": status, "trading_type": kind}, "$"))
+        assert (found.active, found.ships_directly) == (False, False)
+
+
+def test_the_reference_s_board() -> None:
+    assert catalogue.board(Fields(BOARD, "$")) == Board(6, "상품 Q&A", 5, in_use=True, secret_only=False, position=3)
+
+
+def article(**more: Any) -> Article:
+    return catalogue.article(Fields({**ARTICLE, **more}, "$"))
+
+
+def test_the_reference_s_article() -> None:
+    assert article() == Article(
+        board_no=6,
+        article_no=3321,
+        parent_article_no=None,
+        title="배송 언제 되나요?",
+        text="어제 주문했는데 언제 출발하나요?",
+        created_at=datetime(2026, 3, 14, 12, 14, 8, tzinfo=UTC),
+        writer="김하늘",
+        member_id=MemberId("haneul01"),
+        reply_status="N",
+        secret=True,
+        order_id=OrderId("20260314-0000127"),
+        product_no=214,
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "name", "value"),
+    [
+        ({"parent_article_no": 3321}, "parent_article_no", None),  # samples show an article as its own parent
+        ({"parent_article_no": 3300}, "parent_article_no", 3300),
+        ({"parent_article_no": 0}, "parent_article_no", None),
+        ({"order_id": "어제 산 것"}, "order_id", None),
+        ({"order_id": "20260314-0000127 "}, "order_id", "20260314-0000127"),
+        ({"order_id": ""}, "order_id", None),
+        ({"reply_status": None}, "reply_status", None),
+        ({"reply_status": "F"}, "reply_status", None),
+        ({"member_id": ""}, "member_id", None),
+        ({"product_no": None}, "product_no", None),
+        ({"title": None}, "title", ""),
+        ({"content": None}, "text", ""),
+    ],
+)
+def test_what_an_article_may_lack(fields: dict[str, Any], name: str, value: object) -> None:
+    assert getattr(article(**fields), name) == value
+
+
+@pytest.mark.parametrize("when", [None, "", "어제", "0000-00-00"])
+def test_an_article_without_its_moment_is_malformed(when: str | None) -> None:
+    with pytest.raises(Malformed, match="created_date"):
+        article(created_date=when)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, Surcharges(Decimal(3000), Decimal(5000))),
+        ({"jeju_surcharge_amount": None}, Surcharges(Decimal(0), Decimal(5000))),
+        ({"jeju_surcharge_amount": "0.00", "remote_area_surcharge_amount": ""}, None),
+        ({"use_regional_surcharge": "F"}, None),
+        ({"region_setting_type": "N"}, None),
+        ({"region_setting_type": "Z"}, None),
+        ({"region_setting_type": None}, None),
+    ],
+)
+def test_far_places_have_a_price_or_none(fields: dict[str, Any], expected: Surcharges | None) -> None:
+    assert catalogue.surcharges(Fields({**SURCHARGE, **fields}, "$")) == expected
+
+
+@given(spoiled(lambda: [SUPPLIER, BOARD, ARTICLE, SURCHARGE]) | Junk)
+@settings(max_examples=200, deadline=None)
+def test_other_spoiled_records_are_malformed_or_values(payload: Any) -> None:
+    for read in (catalogue.supplier, catalogue.board, catalogue.article, catalogue.surcharges):
+        try:
+            repr(read(Fields(payload, "$"))).encode()
+        except Malformed:
+            continue
 
 
 @cache

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -20,17 +21,19 @@ from tests.commerce.shop_contract import (
     arrange,
     remembered,
 )
+from tests.commerce.test_catalogue_mapping import ARTICLE, PRODUCT, SUPPLIER
 from tests.commerce.test_mapping import CARRIER, CUSTOMER, ORDER
 from tests.commerce.world import DAY, Mall, a_mall, a_sandbox, the_cast
 
 from cafe24_sandbox import Sandbox
+from cafe24_sandbox.cast import CONSULT_BOARD
 from sangdam.commerce import ShopFailure
 from sangdam.commerce.cafe24.limits import MallLimiter
-from sangdam.commerce.cafe24.mall import split
+from sangdam.commerce.cafe24.mall import split, years
 from sangdam.commerce.memory import MemoryShop
-from sangdam.commerce.shop import OrderQuery, SignedMember, VerifiedPhone, Window
+from sangdam.commerce.shop import ArticleQuery, OrderQuery, SignedMember, VerifiedPhone, Window
 from sangdam.core.clock import SettableClock
-from sangdam.core.ids import MemberId, OrderId, SessionId, new_uuid
+from sangdam.core.ids import EffectId, MemberId, OrderId, SessionId, UserId, new_uuid
 from sangdam.db import Database
 
 
@@ -50,6 +53,9 @@ def memory(standing: Sandbox) -> MemoryShop:
 @pytest.fixture
 async def place(database: Database, standing: Sandbox) -> AsyncIterator[Situation]:
     async with a_mall(database, sandbox=standing) as mall:
+        await mall.connections.configure(
+            mall.org, shop_no=1, board_no=CONSULT_BOARD, by=UserId(new_uuid()), trace_id="t"
+        )
         yield Situation(mall.shop, mall, standing)
 
 
@@ -275,3 +281,150 @@ async def test_the_sandbox_s_real_bucket_is_never_overrun(database: Database) ->
             await mall.shop.customers(call, HANEUL)
             statuses += [one.status for one in call.upstream]
         assert set(statuses) == {200}
+
+
+# Goods and boards of a mall that answers as it likes
+
+HIDDEN, SHOWN = {**PRODUCT, "product_no": 7, "display": "F"}, {**PRODUCT, "product_name": "Linen Shirt"}
+OTHER_KIND = {**PRODUCT, "product_no": 8, "product_name": "볼캡"}
+OLD_ARTICLE = {**ARTICLE, "article_no": 1, "created_date": "2025-01-01T10:00:00+09:00"}
+FOREIGN_ARTICLE = {**ARTICLE, "article_no": 2, "board_no": 7}
+DELETED_ARTICLE = {**ARTICLE, "article_no": 3, "deleted": "T"}
+ARTICLES = {"articles": [ARTICLE, OLD_ARTICLE, FOREIGN_ARTICLE, DELETED_ARTICLE]}
+
+
+@answering(products={"products": [PRODUCT, HIDDEN, SHOWN, OTHER_KIND]})
+async def test_a_mall_that_passes_over_filters_shows_no_goods_that_are_hidden_or_called_otherwise(
+    mall: Mall, answers: Answers
+) -> None:
+    call = mall.call()
+    assert [each.name for each in await mall.shop.products(call, ["린넨셔츠"])] == ["린넨 셔츠"]
+    assert [each.name for each in await mall.shop.products(call, ["linen"])] == ["Linen Shirt"]
+    assert [each.name for each in await mall.shop.products(call, ["볼캡", "셔츠, 것"])] == ["린넨 셔츠", "볼캡"]
+    asked = [request.url.params["product_name"] for request in answers.asked]
+    assert asked == ["린넨셔츠", "linen", "볼캡,셔츠"], "a comma would mean another name"
+    assert {request.url.params["display"] for request in answers.asked} == {"T"}
+    assert await mall.shop.products(call, [", ,"]) == ()
+    assert len(answers.asked) == 3
+
+
+@answering(suppliers={"suppliers": [SUPPLIER, {**SUPPLIER, "supplier_code": "S000000C", "supplier_name": "온빛"}]}, S000000B={"supplier": {**SUPPLIER, "supplier_code": "S000000C"}})  # fmt: skip
+async def test_a_mall_that_passes_over_filters_shows_no_other_supplier(mall: Mall, answers: Answers) -> None:
+    assert [each.supplier_code for each in await mall.shop.suppliers(mall.call(), name="한결")] == ["S000000B"]
+    with pytest.raises(ShopFailure, match="CAFE24_ERROR"):
+        await mall.shop.supplier(mall.call(), "S000000B")
+
+
+YEAR = Window(DAY - timedelta(days=363), DAY)
+
+
+@pytest.mark.parametrize(
+    ("query", "numbers"),
+    [
+        (ArticleQuery(6), [3321, 1]),
+        (ArticleQuery(6, window=YEAR), [3321]),
+        (ArticleQuery(6, article_nos=(1,)), [1]),
+        (ArticleQuery(6, reply_status="N"), [3321, 1]),
+        (ArticleQuery(6, reply_status="C"), []),
+        (ArticleQuery(6, product_no=214), [3321, 1]),
+        (ArticleQuery(6, product_no=215), []),
+        (ArticleQuery(6, search=("subject", "배송언제")), [3321, 1]),
+        (ArticleQuery(6, search=("subject", "재입고")), []),
+        (ArticleQuery(6, search=("content", "언제 출발")), [3321, 1]),
+        (ArticleQuery(6, search=("content", "<b>어제</b>")), [3321, 1]),
+        (ArticleQuery(6, search=("content", "내일")), []),
+        (ArticleQuery(6, search=("writer_name", "하늘")), [3321, 1]),
+        (ArticleQuery(6, search=("writer_name", "서준")), []),
+        (ArticleQuery(6, search=("member_id", "HANEUL01")), [3321, 1]),
+        (ArticleQuery(6, search=("member_id", "haneul")), []),
+        (ArticleQuery(6, search=("product", "셔츠")), [3321, 1]),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("answers", [Answers(articles=ARTICLES)], ids=["mall"])
+async def test_a_mall_that_passes_over_filters_shows_no_article_that_was_not_asked_for(
+    mall: Mall, answers: Answers, query: ArticleQuery, numbers: list[int]
+) -> None:
+    page = await mall.shop.articles(mall.call(), query)
+    assert [article.article_no for article in page.articles] == numbers
+
+
+@answering(articles={"articles": []})
+async def test_a_whole_year_of_articles_is_asked_for_in_two_parts(mall: Mall, answers: Answers) -> None:
+    await mall.shop.articles(mall.call(), ArticleQuery(6, window=YEAR, limit=10))
+    await mall.shop.articles(mall.call(), ArticleQuery(6, window=Window(YEAR.start - timedelta(days=2), DAY), offset=5, limit=10))  # fmt: skip
+    asked = [tuple(request.url.params[name] for name in ("start_date", "end_date", "offset", "limit")) for request in answers.asked]  # fmt: skip
+    assert asked == [
+        ("2025-03-16", "2026-03-14", "0", "10"),
+        ("2026-03-13", "2026-03-14", "0", "100"),
+        ("2025-03-14", "2026-03-12", "5", "10"),
+    ]
+
+
+async def test_what_the_newer_part_holds_is_counted_before_the_older_is_read(database: Database) -> None:
+    class Parts(Answers):
+        """Of the newer two days 150 articles, of the year before 30."""
+
+        async def __call__(self, request: httpx2.Request) -> httpx2.Response:
+            self.asked.append(request)
+            at = request.url.params
+            newer = at["start_date"] == "2026-03-13"
+            numbers = range(1000, 1150) if newer else range(2000, 2030)
+            chosen = numbers[int(at["offset"]) :][: int(at["limit"])]
+            day = "2026-03-13" if newer else "2025-06-01"
+            return httpx2.Response(200, json={"articles": [{**ARTICLE, "article_no": n, "created_date": f"{day}T10:00:00+09:00"} for n in chosen]})  # fmt: skip
+
+    parts = Parts()
+    window = Window(DAY - timedelta(days=365), DAY)
+    async with a_mall(database, answering=parts) as mall:
+        seen: list[int] = []
+        offset: int | None = 0
+        while offset is not None:
+            page = await mall.shop.articles(mall.call(), ArticleQuery(6, window=window, limit=70, offset=offset))
+            seen += [article.article_no for article in page.articles]
+            offset = page.next_offset
+        assert seen == [*range(1000, 1150), *range(2000, 2030)]
+
+
+@pytest.mark.parametrize("answers", [Answers(articles={"articles": [ARTICLE] * 100})], ids=["mall"])
+async def test_the_mall_counts_no_further_than_eight_thousand(mall: Mall, answers: Answers) -> None:
+    page = await mall.shop.articles(mall.call(), ArticleQuery(6, limit=100, offset=7900))
+    assert page.next_offset == 8000
+    page = await mall.shop.articles(mall.call(), ArticleQuery(6, limit=100, offset=7901))
+    assert page.next_offset is None
+
+
+@answering()
+async def test_without_a_board_none_is_asked(mall: Mall, answers: Answers) -> None:
+    with pytest.raises(ShopFailure, match="CONFIG_ERROR"):
+        await mall.shop.articles(mall.call(), ArticleQuery())
+    assert answers.asked == []
+
+
+@pytest.mark.parametrize("answers", [Answers(**{"101": {"product": {**PRODUCT, "product_no": 101}}})], ids=["mall"])
+async def test_a_product_has_a_page_in_the_mall_s_first_shop_only(mall: Mall, answers: Answers) -> None:
+    found = await mall.shop.product(mall.call(), 101)
+    assert found.url == f"https://{mall.mall_id}.cafe24.com/product/detail.html?product_no=101"
+    await mall.connections.configure(mall.org, shop_no=2, board_no=None, by=UserId(new_uuid()), trace_id="t")
+    assert (await mall.shop.product(mall.call(), 101)).url is None
+
+
+@pytest.mark.parametrize("answers", [Answers(**{"101": {"product": {**PRODUCT, "product_no": 101}}})], ids=["mall"])
+async def test_a_decision_to_write_reads_the_product_anew(mall: Mall, answers: Answers) -> None:
+    session = SessionId(new_uuid())
+    for call in (mall.call(session=session), mall.call(session=session)):
+        await mall.shop.product(call, 101)
+    assert answers.count("101") == 1
+    writing = replace(mall.call(session=session), effect=EffectId(new_uuid()))
+    await mall.shop.product(writing, 101)
+    await mall.shop.product(writing, 101)
+    assert answers.count("101") == 3
+
+
+def test_a_year_is_split_into_parts_of_364_days_that_meet() -> None:
+    for days in (0, 362, 363, 364, 365, 727, 728):
+        window = Window(DAY - timedelta(days=days), DAY)
+        parts = years(window)
+        assert [(part.end - part.start).days for part in parts[1:]] == [363] * (len(parts) - 1)
+        assert (parts[0].end - parts[0].start).days <= 363
+        assert (parts[-1].start, parts[0].end) == (window.start, window.end)
+        assert all(newer.start - older.end == timedelta(days=1) for newer, older in itertools.pairwise(parts))

@@ -14,7 +14,7 @@ from sangdam.commerce.views import Standing, line, order_facts, summary, title_o
 from sangdam.core.shop import Carrier, Fee, OrderPlace, ShippingTerms, StatusClass
 
 CJ = Carrier("0006", "CJ대한통운", "https://trace.example.com/?no=")
-TERMS = ShippingTerms("택배", "전국", 2, 5, Fee("free"), None, True)
+TERMS = ShippingTerms("택배", "전국", 2, 5, Fee("free"), True)
 
 
 @pytest.mark.parametrize(

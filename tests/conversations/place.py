@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sangdam.agent.store import insert_agent
+from sangdam.commerce import Aliases
 from sangdam.commerce import tools as commerce_tools
 from sangdam.commerce.memory import MemoryShop
 from sangdam.conversations.grants import GrantBook
@@ -61,7 +62,7 @@ class Place:
         )  # fmt: skip
         self.registry = Registry(
             (
-                *commerce_tools(self._shop, self.matches, orderer_floor_s=0.0),
+                *commerce_tools(self._shop, self.matches, Aliases(self.db), orderer_floor_s=0.0),
                 *conversation_tools(self.codes, self.review),
             )
         )

@@ -138,6 +138,7 @@ def surroundings(sandbox: str | None, *, open_bucket: bool = False) -> Surroundi
         return Surroundings()
     return Surroundings(
         mall_url=lambda mall: f"{sandbox}/malls/{mall}",
+        product_url=lambda mall, product: f"{sandbox}/shop/{mall}/product/{product}",
         solapi_url=f"{sandbox}/solapi",
         open_bucket=open_bucket,
         image_hosts=(sandbox,),

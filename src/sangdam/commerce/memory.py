@@ -1,17 +1,41 @@
 """A shop in memory: the stand-in beside the real ones, with the same answers and the same failures."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import assert_never
 
 from sangdam.commerce.ownership import buyer_is, owns
-from sangdam.commerce.shop import Asker, OrderQuery, ShopFailure, SignedMember, Staff, VerifiedPhone
+from sangdam.commerce.shop import (
+    FURTHEST_OFFSET,
+    ArticleField,
+    ArticlePage,
+    ArticleQuery,
+    Asker,
+    OrderQuery,
+    ShopFailure,
+    SignedMember,
+    Staff,
+    VerifiedPhone,
+)
 from sangdam.core.clock import kst_date
 from sangdam.core.ids import MemberId, OrderId
 from sangdam.core.phone import Phone
-from sangdam.core.shop import Carrier, Customer, Fee, Order, Product, Shipment, ShippingTerms
+from sangdam.core.shop import (
+    Article,
+    Board,
+    Carrier,
+    Customer,
+    Fee,
+    Order,
+    Product,
+    Shipment,
+    ShippingTerms,
+    Supplier,
+    Surcharges,
+)
 from sangdam.tools.model import Call
 
-TERMS = ShippingTerms("택배", "전국", None, None, Fee("other"), None, None)
+TERMS = ShippingTerms("택배", "전국", None, None, Fee("other"), None)
 
 
 @dataclass
@@ -22,6 +46,12 @@ class MemoryShop:
     carriers_known: tuple[Carrier, ...] = ()
     terms: ShippingTerms = TERMS
     products_known: list[Product] = field(default_factory=list[Product])
+    """Oldest first."""
+    suppliers_known: tuple[Supplier, ...] = ()
+    surcharges_known: Surcharges | None = None
+    boards_known: tuple[Board, ...] = ()
+    board_no: int | None = None
+    articles_known: list[Article] = field(default_factory=list[Article])
     failing: dict[str, ShopFailure] = field(default_factory=dict[str, ShopFailure])
     """Method name → what it fails with."""
 
@@ -87,7 +117,7 @@ class MemoryShop:
         found = next((order for order in self.orders_known if order.order_id == order_id), None)
         return buyer_is(found.buyer if found is not None else None, name, phone)
 
-    # What the shop sells
+    # What the shop sells and says of itself
 
     async def product(self, call: Call, product_no: int) -> Product:
         self._maybe_fail("product")
@@ -95,6 +125,79 @@ class MemoryShop:
         if found is None:
             raise ShopFailure("CAFE24_NOT_FOUND")
         return found
+
+    async def products(self, call: Call, names: Sequence[str], *, limit: int = 20) -> tuple[Product, ...]:
+        self._maybe_fail("products")
+        found = [
+            replace(product, variants=(), options=(), url=None)
+            for product in reversed(self.products_known)
+            if product.display and any(_holds(product.name, name) for name in names if name.strip())
+        ]
+        return tuple(found[:limit])
+
+    async def suppliers(
+        self, call: Call, *, name: str | None = None, limit: int = 20, offset: int = 0
+    ) -> tuple[Supplier, ...]:
+        self._maybe_fail("suppliers")
+        found = [supplier for supplier in self.suppliers_known if name is None or _holds(supplier.name, name)]
+        return tuple(found[offset : offset + limit])
+
+    async def supplier(self, call: Call, supplier_code: str) -> Supplier:
+        self._maybe_fail("supplier")
+        found = next((each for each in self.suppliers_known if each.supplier_code == supplier_code), None)
+        if found is None:
+            raise ShopFailure("CAFE24_NOT_FOUND")
+        return found
+
+    async def surcharges(self, call: Call) -> Surcharges | None:
+        self._maybe_fail("surcharges")
+        return self.surcharges_known
+
+    async def boards(self, call: Call) -> tuple[Board, ...]:
+        self._maybe_fail("boards")
+        return tuple(sorted(self.boards_known, key=lambda board: (board.position, board.board_no)))
+
+    async def articles(self, call: Call, query: ArticleQuery) -> ArticlePage:
+        self._maybe_fail("articles")
+        board_no = query.board_no if query.board_no is not None else self.board_no
+        if board_no is None:
+            raise ShopFailure("CONFIG_ERROR", detail={"setting": "board_no"})
+        if all(board.board_no != board_no for board in self.boards_known):
+            raise ShopFailure("CAFE24_NOT_FOUND")
+        found = [each for each in self.articles_known if each.board_no == board_no and self._was_asked_for(each, query)]
+        found.sort(key=lambda each: (each.created_at, each.article_no), reverse=True)
+        ends = query.offset + query.limit
+        page = tuple(found[query.offset : ends])
+        return ArticlePage(page, ends if len(page) == query.limit and ends <= FURTHEST_OFFSET else None)
+
+    def _was_asked_for(self, article: Article, query: ArticleQuery) -> bool:
+        window = query.window
+        return (
+            (window is None or window.start <= kst_date(article.created_at) <= window.end)
+            and (not query.article_nos or article.article_no in query.article_nos)
+            and query.reply_status in (None, article.reply_status)
+            and query.product_no in (None, article.product_no)
+            and (query.search is None or self._found_in(article, *query.search))
+        )
+
+    def _found_in(self, article: Article, where: ArticleField, sought: str) -> bool:
+        match where:
+            case "subject":
+                return _holds(article.title, sought)
+            case "content":
+                return _holds(article.text, sought)
+            case "writer_name":
+                return _holds(article.writer, sought)
+            case "member_id":
+                return (article.member_id or "").casefold() == sought.casefold()
+            case "product":
+                return any(
+                    _holds(product.name, sought)
+                    for product in self.products_known
+                    if product.product_no == article.product_no
+                )
+            case _:
+                assert_never(where)
 
     def _members_of(self, asker: Asker) -> Sequence[MemberId]:
         return (
@@ -106,3 +209,7 @@ class MemoryShop:
     def _maybe_fail(self, method: str) -> None:
         if method in self.failing:
             raise self.failing[method]
+
+
+def _holds(text: str, sought: str) -> bool:
+    return "".join(sought.split()).casefold() in "".join(text.split()).casefold()

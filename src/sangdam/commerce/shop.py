@@ -3,14 +3,25 @@
 What goes wrong is a `ShopFailure` with a code of tools.md §2; whether the order is the asker's is judged here, where the order is known.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from sangdam.core.ids import MemberId, OrderId
 from sangdam.core.phone import Phone
-from sangdam.core.shop import Carrier, Customer, Order, Product, Shipment, ShippingTerms
+from sangdam.core.shop import (
+    Article,
+    Board,
+    Carrier,
+    Customer,
+    Order,
+    Product,
+    Shipment,
+    ShippingTerms,
+    Supplier,
+    Surcharges,
+)
 from sangdam.tools.model import Call
 
 
@@ -74,6 +85,32 @@ class OrderQuery:
     """Only orders of the one member who is registered with the asker's phone."""
 
 
+ArticleField = Literal["subject", "content", "writer_name", "product", "member_id"]
+ReplyStatus = Literal["N", "P", "C"]
+FURTHEST_OFFSET = 8000
+
+
+@dataclass(frozen=True)
+class ArticleQuery:
+    board_no: int | None = None
+    """None: the board the shop was connected with."""
+    window: Window | None = None
+    search: tuple[ArticleField, str] | None = None
+    """Which field contains what; a member id is meant whole."""
+    reply_status: ReplyStatus | None = None
+    article_nos: tuple[int, ...] = ()
+    product_no: int | None = None
+    limit: int = 20
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class ArticlePage:
+    articles: tuple[Article, ...]
+    next_offset: int | None
+    """None at the end, and where the mall counts no further."""
+
+
 class Shop(Protocol):
     """Every method takes the call it works for: its deadline bounds the wait, its record takes the requests made."""
 
@@ -115,8 +152,37 @@ class Shop(Protocol):
         """Whether the number, the name and the phone are one order's. An unknown number is False like a wrong name."""
         ...
 
-    # What the shop sells
+    # What the shop sells and says of itself
 
     async def product(self, call: Call, product_no: int) -> Product:
         """With its variants, also a hidden one: who may learn of it is for the caller to judge. Raises CAFE24_NOT_FOUND."""
+        ...
+
+    async def products(self, call: Call, names: Sequence[str], *, limit: int = 20) -> tuple[Product, ...]:
+        """Products the shop shows whose name contains one of these, spaces and case aside; newest first, without variants."""
+        ...
+
+    async def suppliers(
+        self, call: Call, *, name: str | None = None, limit: int = 20, offset: int = 0
+    ) -> tuple[Supplier, ...]:
+        """All, or those whose name contains this."""
+        ...
+
+    async def supplier(self, call: Call, supplier_code: str) -> Supplier:
+        """Raises CAFE24_NOT_FOUND."""
+        ...
+
+    async def surcharges(self, call: Call) -> Surcharges | None:
+        """What far places cost more; None where nothing is charged, or not by one amount."""
+        ...
+
+    async def boards(self, call: Call) -> tuple[Board, ...]:
+        """In the order the shop shows them."""
+        ...
+
+    async def articles(self, call: Call, query: ArticleQuery) -> ArticlePage:
+        """What fits every part of the query, newest first; what does not is left out, so that a page may be short.
+
+        Raises CONFIG_ERROR without a board, CAFE24_NOT_FOUND for one the mall does not have.
+        """
         ...

@@ -1,4 +1,4 @@
-"""What a shop contributes to the gate: orders, parcels, members, and the match of an orderer (tools.md §4.3–4.6, 4.16).
+"""What a shop contributes to the gate: orders, parcels, members, and the match of an orderer (tools.md §4.3–4.6, 4.16), beside its catalogue.
 
 Ownership is judged in the shop, where the order is known; a failure of the shop becomes an outcome here and nowhere else.
 """
@@ -6,12 +6,14 @@ Ownership is judged in the shop, where the order is known; a failure of the shop
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sangdam.commerce.aliases import Aliases
+from sangdam.commerce.asking import aside, refusal
+from sangdam.commerce.catalogue_tools import catalogue_tools
 from sangdam.commerce.shop import (
     Asker,
     ClaimedOrder,
@@ -51,7 +53,6 @@ from sangdam.tools.model import (
     NeedsVerification,
     Refusal,
     Tool,
-    Unknown,
 )
 
 DEFAULT_DAYS = 90
@@ -134,6 +135,7 @@ _READ_ORDER, _READ_CUSTOMER, _READ_SHIPPING = "mall.read_order", "mall.read_cust
 def tools(
     shops: Callable[[OrgId], Awaitable[Shop]],
     matches: Matches,
+    aliases: Aliases,
     *,
     orderer_floor_s: float = ORDERER_FLOOR_SECONDS,
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -279,6 +281,7 @@ def tools(
         return DefaultPolicy(frozenset(callers), per_minute)
 
     return (
+        *catalogue_tools(shops, aliases),
         Tool(
             name="lookup_order", display_name="주문 조회", display_name_en="Look up an order",
             description="An order's items, state, amounts and what can still be done with it. Only for the shopper whose order it is.",
@@ -311,11 +314,6 @@ def tools(
             deadline_s=10.0, breaker="cafe24",
         ),
     )  # fmt: skip
-
-
-def aside(call: Call) -> Call:
-    """The same call for a question it can do without: at most half of the time that is left."""
-    return replace(call, deadline=call.deadline - call.remaining / 2)
 
 
 def verified(call: Call) -> Grant | None:
@@ -387,10 +385,3 @@ def fits(order: Order, status: Status) -> bool:
             return any(item.status_class in (StatusClass.DELIVERED, StatusClass.CONFIRMED) for item in order.items)
         case _:
             return any(item.status_class == status for item in order.items)
-
-
-def refusal(call: Call, failure: ShopFailure) -> Refusal:
-    """The outcome a failure of the shop comes to: of a change that may have happened, `Unknown`."""
-    if failure.unknown and call.effect is not None:
-        return Unknown(failure.code, call.effect)
-    return Failed(failure.code, failure.retryable, failure.detail)

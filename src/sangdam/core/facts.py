@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from sangdam.core.shop import OrderPlace, StatusClass
+from sangdam.core.shop import OrderPlace, SoldOut, StatusClass
 
 
 class Facts(BaseModel):
@@ -271,3 +271,132 @@ class CancelRestockOut(Facts):
     canceled: tuple[str, ...]
     too_late: int
     """Messages that were being sent already."""
+
+
+# What the shop sells and says of itself
+
+
+class BoardFacts(Facts):
+    board_no: int
+    board_name: str
+    board_type: int
+    use_board: bool
+    secret_only: bool
+
+
+class ListBoardsOut(Facts):
+    boards: tuple[BoardFacts, ...]
+
+
+class ArticleFacts(Facts):
+    article_no: int
+    parent_article_no: int | None = None
+    title: str
+    excerpt: str
+    created_at: datetime
+    writer_masked: str
+    member_id_masked: str | None = None
+    reply_status: Literal["N", "P", "C"] | None = None
+    """Not answered, being answered, answered; None for an answer."""
+    secret: bool
+    order_id: str | None = None
+
+
+class ListBoardArticlesOut(Facts):
+    articles: tuple[ArticleFacts, ...]
+    """What did not fit the question is left out, so that a page may hold fewer than asked for."""
+    next_offset: int | None = None
+
+
+class OptionFacts(Facts):
+    name: str
+    values: tuple[str, ...]
+
+
+class VariantFacts(Facts):
+    variant_code: str
+    option: str
+    display: bool
+    selling: bool
+    quantity: int | None = None
+    """None: not counted, or not for the asker."""
+    sold_out: bool
+    stock_text: str
+
+
+class ProductFacts(Facts):
+    product_no: int
+    name: str
+    price: Decimal
+    retail_price: Decimal | None = None
+    currency: str
+    selling: bool
+    display: bool
+    sold_out: SoldOut
+    stock_text: str
+    """Of the option that was asked for, else of the product."""
+    options: tuple[OptionFacts, ...]
+    variants: tuple[VariantFacts, ...]
+    thumbnail: str | None = None
+    url: str | None = None
+    summary: str
+    release_date: date | None = None
+    made_in: str | None = None
+    supplier_name: str | None = None
+    """Only where the policy exposes it."""
+
+
+class ReadProductOut(Facts):
+    product: ProductFacts
+
+
+class SupplierFacts(Facts):
+    supplier_code: str
+    supplier_name: str
+    active: bool
+    ships_directly: bool
+
+
+class ReadSupplyOut(Facts):
+    suppliers: tuple[SupplierFacts, ...]
+
+
+class Days(Facts):
+    min: int | None = None
+    max: int | None = None
+
+
+class FeeFacts(Facts):
+    type: Literal["free", "fixed", "free_over", "other"]
+    amount: Decimal | None = None
+    free_over: Decimal | None = None
+    text: str
+
+
+class ReadShippingOut(Facts):
+    method_text: str
+    area_text: str
+    period: Days
+    fee: FeeFacts
+    jeju_remote_text: str | None = None
+    return_address_masked: str | None = None
+    prepaid: bool | None = None
+    """None: as the shopper chooses."""
+
+
+class ProductCandidate(Facts):
+    product_no: int
+    variant_code: str | None = None
+    name: str
+    price: Decimal
+    sold_out: SoldOut
+    thumbnail: str | None = None
+    score: float
+    match: Literal["alias_exact", "alias_contains", "name"]
+
+
+class ResolveProductOut(Facts):
+    candidates: tuple[ProductCandidate, ...]
+    """Best first, five at most."""
+    decisive: bool
+    """The first is meant and no other."""

@@ -184,8 +184,18 @@ class ShippingTerms:
     days_min: int | None
     days_max: int | None
     fee: Fee
-    jeju_remote_text: str | None
     prepaid: bool | None
+    return_address: str | None = None
+    """Where goods are sent back to, without its detail."""
+
+
+@dataclass(frozen=True)
+class Surcharges:
+    """What shipping costs more, KRW."""
+
+    jeju: Decimal
+    remote: Decimal
+    """To islands and mountains."""
 
 
 class SoldOut(StrEnum):
@@ -244,6 +254,48 @@ class Product:
     made_in: str | None
     """A country in Korean."""
     supplier_code: str | None
+    """None: the shop itself."""
 
     def variant(self, code: str) -> Variant | None:
         return next((variant for variant in self.variants if variant.variant_code == code), None)
+
+
+@dataclass(frozen=True)
+class Supplier:
+    """Who stands behind a product. Nothing of people, banks and contracts."""
+
+    supplier_code: str
+    name: str
+    active: bool
+    ships_directly: bool
+
+
+@dataclass(frozen=True)
+class Board:
+    board_no: int
+    name: str
+    kind: int
+    """The mall's own numbers: 5 is about products, 7 one to one."""
+    in_use: bool
+    secret_only: bool
+    position: int
+
+
+@dataclass(frozen=True)
+class Article:
+    """What somebody wrote on a board, an answer included."""
+
+    board_no: int
+    article_no: int
+    parent_article_no: int | None
+    title: str
+    text: str
+    """Plain, at most the beginning of a long one."""
+    created_at: datetime
+    writer: str
+    member_id: MemberId | None
+    reply_status: str | None
+    """`N` not answered, `P` being answered, `C` answered; None for an answer itself."""
+    secret: bool
+    order_id: OrderId | None
+    product_no: int | None

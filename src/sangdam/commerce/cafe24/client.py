@@ -91,6 +91,10 @@ class MallClient:
         connection = (await self._tokens.token(org)).connection
         return self._app.product_url(connection.mall_id, product_no) if connection.shop_no == 1 else None
 
+    async def board_no(self, org: OrgId) -> int | None:
+        """The board the shop was connected with."""
+        return (await self._tokens.token(org)).connection.board_no
+
     async def drain(self) -> None:
         """Before a process ends: waits for the renewals under way."""
         await self._tokens.drain()

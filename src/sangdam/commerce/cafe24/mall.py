@@ -1,11 +1,11 @@
 """A Cafe24 mall as a `Shop`: which calls answer which question, and whose order it is.
 
-Reads of the same order by the same conversation are shared for a few seconds; a decision to write never uses them.
+Reads of the same order or product by the same conversation are shared for a few seconds; a decision to write never uses them.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TypeVar, cast
 
@@ -13,11 +13,33 @@ from sangdam.commerce.cafe24 import catalogue, mapping
 from sangdam.commerce.cafe24.client import MallClient
 from sangdam.commerce.cafe24.mapping import Malformed
 from sangdam.commerce.ownership import buyer_is, owns
-from sangdam.commerce.shop import Asker, OrderQuery, ShopFailure, SignedMember, Staff, VerifiedPhone, Window
+from sangdam.commerce.shop import (
+    FURTHEST_OFFSET,
+    ArticlePage,
+    ArticleQuery,
+    Asker,
+    OrderQuery,
+    ShopFailure,
+    SignedMember,
+    Staff,
+    VerifiedPhone,
+    Window,
+)
 from sangdam.core.clock import Clock, kst_date
 from sangdam.core.ids import MemberId, OrderId, OrgId
 from sangdam.core.phone import Phone
-from sangdam.core.shop import Carrier, Customer, Order, Product, Shipment, ShippingTerms
+from sangdam.core.shop import (
+    Article,
+    Board,
+    Carrier,
+    Customer,
+    Order,
+    Product,
+    Shipment,
+    ShippingTerms,
+    Supplier,
+    Surcharges,
+)
 from sangdam.tools.model import Call
 
 T = TypeVar("T")
@@ -26,7 +48,9 @@ SHARED_SECONDS = 3.0
 CARRIERS_SECONDS = 24 * 3600.0
 TERMS_SECONDS = 600.0
 WINDOW_DAYS = 89
+YEAR_DAYS = 364
 PAGE = 50
+ARTICLES_PAGE = 100
 MAX_ORDERS = 1000
 
 
@@ -188,24 +212,113 @@ class Cafe24Shop:
             return buyer_is(None, name, phone)
         return buyer_is(found.buyer, name, phone)
 
-    # What the shop sells
+    # What the shop sells and says of itself
 
     async def product(self, call: Call, product_no: int) -> Product:
         async def ask() -> Product:
             url = await self._client.product_url(self._org, product_no)
+            params = {"embed": "variants,inventories"}
             body = await self._client.get(
-                call,
-                self._org,
-                "/products/{product_no}",
-                params={"embed": "variants,inventories"},
-                product_no=str(product_no),
+                call, self._org, "/products/{product_no}", params=params, product_no=str(product_no)
             )
             found = self._mapped(lambda: catalogue.product(mapping.root(body, "product"), url=url))
             if found.product_no != product_no:
                 raise ShopFailure("CAFE24_ERROR", detail={"shape": "another product"})
             return found
 
+        if call.effect is not None:
+            return await ask()
         return await self._shared.get(self._of_conversation(call, "product", str(product_no)), SHARED_SECONDS, ask)
+
+    async def products(self, call: Call, names: Sequence[str], *, limit: int = 20) -> tuple[Product, ...]:
+        sought = tuple(value for name in names if (value := one_value(name)))
+
+        async def ask() -> tuple[Product, ...]:
+            params = {"product_name": ",".join(sought), "display": "T", "limit": str(limit)}
+            body = await self._client.get(call, self._org, "/products", params=params)
+            found = self._mapped(lambda: [catalogue.product(row, url=None) for row in mapping.rows(body, "products")])
+            return tuple(
+                each for each in found if each.display and any(catalogue.names(each.name, name) for name in sought)
+            )
+
+        if not sought:
+            return ()
+        key = self._of_conversation(call, "products", str(limit), *sought)
+        return await self._shared.get(key, SHARED_SECONDS, ask)
+
+    async def suppliers(
+        self, call: Call, *, name: str | None = None, limit: int = 20, offset: int = 0
+    ) -> tuple[Supplier, ...]:
+        params = {"limit": str(limit), "offset": str(offset)}
+        if name is not None and (sought := one_value(name)):
+            params["supplier_name"] = sought
+        body = await self._client.get(call, self._org, "/suppliers", params=params)
+        found = self._mapped(lambda: [catalogue.supplier(row) for row in mapping.rows(body, "suppliers")])
+        return tuple(each for each in found if name is None or catalogue.names(each.name, name))
+
+    async def supplier(self, call: Call, supplier_code: str) -> Supplier:
+        body = await self._client.get(call, self._org, "/suppliers/{supplier_code}", supplier_code=supplier_code)
+        found = self._mapped(lambda: catalogue.supplier(mapping.root(body, "supplier")))
+        if found.supplier_code != supplier_code:
+            raise ShopFailure("CAFE24_ERROR", detail={"shape": "another supplier"})
+        return found
+
+    async def surcharges(self, call: Call) -> Surcharges | None:
+        async def ask() -> Surcharges | None:
+            body = await self._client.get(call, self._org, "/regionalsurcharges")
+            return self._mapped(lambda: catalogue.surcharges(mapping.root(body, "regionalsurcharge")))
+
+        return await self._shared.get((str(self._org), "surcharges"), TERMS_SECONDS, ask)
+
+    async def boards(self, call: Call) -> tuple[Board, ...]:
+        body = await self._client.get(call, self._org, "/boards")
+        found = self._mapped(lambda: [catalogue.board(row) for row in mapping.rows(body, "boards")])
+        return tuple(sorted(found, key=lambda board: (board.position, board.board_no)))
+
+    async def articles(self, call: Call, query: ArticleQuery) -> ArticlePage:
+        """A window longer than the mall takes is read in two: what the newer part holds is then counted first."""
+        board_no = query.board_no if query.board_no is not None else await self._client.board_no(self._org)
+        if board_no is None:
+            raise ShopFailure("CONFIG_ERROR", detail={"setting": "board_no"})
+        *newer, oldest = years(query.window) if query.window is not None else [None]
+        rows: list[mapping.Fields] = []
+        for part in newer:
+            rows += await self._first_articles(call, board_no, replace(query, window=part), query.offset + query.limit)
+        page, skip = rows[query.offset :], max(0, query.offset - len(rows))
+        if len(page) < query.limit:
+            rest = replace(query, window=oldest, offset=skip, limit=query.limit - len(page))
+            page += await self._articles(call, board_no, rest)
+        ends = query.offset + query.limit
+        return ArticlePage(
+            articles=self._mapped(lambda: tuple(_fitting(page[: query.limit], board_no, query))),
+            next_offset=ends if len(page) >= query.limit and ends <= FURTHEST_OFFSET else None,
+        )
+
+    async def _first_articles(self, call: Call, board_no: int, query: ArticleQuery, most: int) -> list[mapping.Fields]:
+        rows: list[mapping.Fields] = []
+        for offset in range(0, min(most, FURTHEST_OFFSET + 1), ARTICLES_PAGE):
+            page = await self._articles(call, board_no, replace(query, offset=offset, limit=ARTICLES_PAGE))
+            rows += page
+            if len(page) < ARTICLES_PAGE:
+                break
+        return rows
+
+    async def _articles(self, call: Call, board_no: int, query: ArticleQuery) -> list[mapping.Fields]:
+        params = {"limit": str(query.limit), "offset": str(query.offset)}
+        if query.window is not None:
+            params |= {"start_date": query.window.start.isoformat(), "end_date": query.window.end.isoformat()}
+        if query.search is not None:
+            params |= {"search": query.search[0], "keyword": query.search[1]}
+        if query.reply_status is not None:
+            params["reply_status"] = query.reply_status
+        if query.article_nos:
+            params["article_no"] = ",".join(map(str, query.article_nos))
+        if query.product_no is not None:
+            params["product_no"] = str(query.product_no)
+        body = await self._client.get(
+            call, self._org, "/boards/{board_no}/articles", params=params, board_no=str(board_no)
+        )
+        return self._mapped(lambda: mapping.rows(body, "articles"))
 
     def _of_conversation(self, call: Call, *question: str) -> tuple[str, ...]:
         return (str(self._org), *question[:1], str(call.caller.session or call.id), *question[1:])
@@ -276,3 +389,26 @@ def split(window: Window) -> list[Window]:
         parts.append(Window(start, end))
         end = start - timedelta(days=1)
     return parts
+
+
+def years(window: Window) -> list[Window]:
+    """Parts of at most 364 days, newest first; the newest is the short one."""
+    parts: list[Window] = []
+    start = window.start
+    while start <= window.end:
+        end = min(window.end, start + timedelta(days=YEAR_DAYS - 1))
+        parts.append(Window(start, end))
+        start = end + timedelta(days=1)
+    return parts[::-1]
+
+
+def one_value(text: str) -> str:
+    """The mall reads a comma as "or": the longest part without one."""
+    return max((part.strip() for part in text.split(",")), key=len)
+
+
+def _fitting(rows: Iterable[mapping.Fields], board_no: int, query: ArticleQuery) -> Iterator[Article]:
+    for row in rows:
+        found = catalogue.article(row)
+        if found.board_no == board_no and catalogue.was_asked_for(row, found, query):
+            yield found

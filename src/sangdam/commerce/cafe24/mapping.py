@@ -346,8 +346,8 @@ def shipping_terms(fields: Fields) -> ShippingTerms:
         days_min=days.whole("minimum") if days is not None and days.get("minimum") is not None else None,
         days_max=days.whole("maximum") if days is not None and days.get("maximum") is not None else None,
         fee=fee(fields, kind),
-        jeju_remote_text=None,
         prepaid={"P": True, "C": False}.get(fields.text("prepaid_shipping_fee", "")),
+        return_address=fields.inner("return_address").optional("address1") if fields.get("return_address") else None,
     )
 
 

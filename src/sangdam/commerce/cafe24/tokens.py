@@ -42,6 +42,11 @@ _MALL_ID = re.compile(r"[a-z0-9][a-z0-9-]{2,49}")
 """The only variable part of a host (cafe24-oauth-and-jobs.md §1.1)."""
 
 
+def product_page(mall_id: str, product_no: int) -> str:
+    """Under the name that every mall has, whatever domain it bought beside it."""
+    return f"https://{mall_id}.cafe24.com/product/detail.html?product_no={product_no}"
+
+
 @dataclass(frozen=True)
 class App:
     """The app's credentials and where the mall is."""
@@ -50,10 +55,8 @@ class App:
     client_secret: str = field(repr=False)
     base_url: Callable[[str], str]
     """From a mall id to the origin (and prefix) of its API."""
-    page_url: Callable[[str, int], str] = lambda mall, product: (
-        f"https://{mall}.cafe24.com/product/detail.html?product_no={product}"
-    )
-    """The page of a product of the mall's first shop."""
+    page_url: Callable[[str, int], str] = product_page
+    """Of a product of the mall's first shop."""
 
     def origin(self, mall_id: str) -> str:
         """Where this mall's secrets may be sent. Raises ShopFailure CONFIG_ERROR for what could name another host."""
