@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 import structlog
+from prometheus_client import CollectorRegistry
 
 from sangdam.agent.aftermath import aftermath
 from sangdam.agent.agents import Agents
@@ -57,6 +58,7 @@ from sangdam.restock import tools as restock_tools
 from sangdam.settings import Settings
 from sangdam.tools.approvals import Approvals
 from sangdam.tools.gate import Gate
+from sangdam.tools.metrics import ToolMetrics
 from sangdam.tools.model import Caller, Grant, Outcome, Tool
 from sangdam.tools.policies import Policies
 from sangdam.tools.reconciler import Reconciler
@@ -143,8 +145,16 @@ class Product:
         self.review = Review(db, self.keyring, self._hours)
         self.registry = Registry(self._tools())
         self.organisations = Organisations(db, self.clock, seed=partial(seed_policies, registry=self.registry))
+        self.metrics = CollectorRegistry()
         self.gate = Gate(
-            db, self.registry, self.keyring, self.hasher, self.clock, redeem_token=self._redeem, people=self.review
+            db,
+            self.registry,
+            self.keyring,
+            self.hasher,
+            self.clock,
+            redeem_token=self._redeem,
+            people=self.review,
+            observe=ToolMetrics(self.metrics, self.registry).called,
         )
         self.reconciler = Reconciler(
             db, self.gate.effects, self.gate.find, self.clock, people=self.review, told=self._tell_aftermath
@@ -328,6 +338,7 @@ class Product:
             build=self.build,
             profile=settings.profile,
             retention_days=settings.retention_message_days,
+            registry=self.metrics,
             limits=Limits(
                 chat_per_10s=settings.chat_per_10s,
                 chat_per_min=settings.chat_per_min,

@@ -370,3 +370,15 @@ async def test_an_answer_kept_for_a_repeat_is_sealed(shop: Shopfront) -> None:
         (row,) = await tx.fetch("select to_jsonb(r)::text as row from e_ops_requests r")
     assert made.json()["token"] not in row["row"]
     assert KEY["idempotency-key"] not in row["row"]
+
+
+async def test_metrics_count_calls_under_names_of_this_build(shop: Shopfront) -> None:
+    token, session = bearer(await shop.token("tools:read", "tools:write")), str((await shop.session()).id)
+    proof = await matched(shop, token, session)
+    await use(shop, token, "lookup_order", {"order_id": SHIRT}, session_id=session, customer_verification_token=proof)
+    await use(shop, token, "010-0000-1234", session_id=session)
+    text = (await shop.http.get("/metrics")).text
+    assert 'sangdam_tool_calls_total{code="",status="success",tool="lookup_order"} 1.0' in text
+    assert 'sangdam_tool_calls_total{code="TOOL_NOT_FOUND",status="blocked",tool="other"} 1.0' in text
+    assert "sangdam_audit_append_seconds_count 3.0" in text
+    assert "1234" not in text

@@ -5,6 +5,7 @@ be closed is not told. A call that began is finished and recorded even when its 
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, assert_never
@@ -73,6 +74,8 @@ ConnectionScopes = Callable[[OrgId], Awaitable[frozenset[str] | None]]
 """Scopes the mall granted, None without a connection."""
 Elsewhere = Callable[[OrgId, str], Awaitable[Tool | None]]
 """A tool `<server>/<tool>` that the org brought along; None when it has none of that name, or it is switched off."""
+Observe = Callable[[AuditCall, float], None]
+"""Told of every closed call, and of the seconds its append took."""
 RedeemToken = Callable[[Caller, str], Awaitable[Grant | None]]
 """The grant a `customer_verification_token` stands for in the caller's conversation."""
 
@@ -92,7 +95,7 @@ class Gate:
         redeem_token: RedeemToken | None = None,
         people: People | None = None,
         elsewhere: Elsewhere | None = None,
-        observe: Callable[[AuditCall], None] | None = None,
+        observe: Observe | None = None,
         duplicate_wait_s: float = DUPLICATE_WAIT_SECONDS,
     ) -> None:
         """Without `connection_scopes` the granted scopes are read from the org's connection, in the query that reads the policy."""
@@ -421,9 +424,11 @@ class Gate:
                     ):
                         log.error("effect_settled_elsewhere", effect_id=str(ran.effect), trace_id=caller.trace_id)
                     events = await self._note_health(tx, record, tool, outcome, ran)
+                began = time.perf_counter()
                 await append(tx, caller.org, events=events, calls=[row])
+                took = time.perf_counter() - began
             if self._observe is not None:
-                self._observe(row)
+                self._observe(row, took)
         except Exception as error:  # noqa: BLE001 - what is not recorded is not told
             failed = self._unreadable(record, error)
             return Unknown("AUDIT_UNAVAILABLE", ran.effect) if ran is not None and ran.effect is not None else failed

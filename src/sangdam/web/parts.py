@@ -85,6 +85,7 @@ class Parts:
     bearer: Callable[[str], Awaitable[Member | None]] | None = None
     """Another issuer's proof of who somebody is (`AUTH_MODE=supabase`)."""
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    """Metrics of this process; what the gate counts is in it already."""
     demo: Demo | None = None
     doors: frozenset[Door] = frozenset({"http", "ws", "mcp"})
     image_hosts: tuple[str, ...] = IMAGE_HOSTS
