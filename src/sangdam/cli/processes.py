@@ -139,6 +139,7 @@ def surroundings(sandbox: str | None, *, open_bucket: bool = False) -> Surroundi
     return Surroundings(
         mall_url=lambda mall: f"{sandbox}/malls/{mall}",
         solapi_url=f"{sandbox}/solapi",
+        juso_url=f"{sandbox}/juso/addrlink/addrLinkApi.do",
         open_bucket=open_bucket,
         image_hosts=(sandbox,),
     )

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from sangdam.core.ids import MemberId, OrderId
 from sangdam.core.phone import Phone
-from sangdam.core.shop import Carrier, Customer, Order, Shipment, ShippingTerms
+from sangdam.core.shop import Carrier, Customer, Order, Receiver, Shipment, ShippingTerms, Ticket, TicketDraft
 from sangdam.tools.model import Call
 
 
@@ -77,8 +77,12 @@ class OrderQuery:
 class Shop(Protocol):
     """Every method takes the call it works for: its deadline bounds the wait, its record takes the requests made."""
 
-    async def order(self, call: Call, asker: Asker, order_id: OrderId) -> Order:
-        """Raises ShopFailure: CAFE24_NOT_FOUND, ORDER_NOT_OWNED, or the shop's state."""
+    async def order(self, call: Call, asker: Asker, order_id: OrderId, *, fresh: bool = False) -> Order:
+        """Raises ShopFailure: CAFE24_NOT_FOUND, ORDER_NOT_OWNED, or the shop's state.
+
+        `fresh`: as it stands now, for a decision to write; otherwise an answer may be some seconds old. A missing order and somebody
+        else's take the same questions to the mall.
+        """
         ...
 
     async def orders(
@@ -113,4 +117,26 @@ class Shop(Protocol):
 
     async def buyer_matches(self, call: Call, order_id: OrderId, name: str, phone: Phone) -> bool:
         """Whether the number, the name and the phone are one order's. An unknown number is False like a wrong name."""
+        ...
+
+    # Changes. Whoever holds an `Order` was judged when it was read. A change may end in a ShopFailure with `unknown`.
+
+    async def receivers(self, call: Call, order: Order) -> tuple[Receiver, ...]:
+        """As they stand now."""
+        ...
+
+    async def change_receiver(self, call: Call, order: Order, receiver: Receiver) -> None:
+        """Every field of the receiver with this shipping code becomes as given. What the mall made of it is for `receivers` to say."""
+        ...
+
+    async def ticket_board(self, call: Call) -> int:
+        """The board on which requests for the shop's staff are filed. Raises ShopFailure CONFIG_ERROR when none is set up."""
+        ...
+
+    async def tickets(self, call: Call, board_no: int, *, containing: str) -> tuple[Ticket, ...]:
+        """Questions, no answers, whose content holds the words. Raises ShopFailure CONFIG_ERROR for a board that is not there."""
+        ...
+
+    async def file_ticket(self, call: Call, board_no: int, draft: TicketDraft) -> Ticket:
+        """Raises ShopFailure CONFIG_ERROR for a board that is not there."""
         ...

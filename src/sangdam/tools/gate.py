@@ -164,6 +164,7 @@ class Gate:
             return await self._refuse(record, grant)
         record.grant = grant
         call = self._call(record, tool, caller, key, conditions)
+        record.upstream = call.upstream  # of a preview too
         write = (
             Write(caller, tool, key, arguments, record.args_digest)
             if tool.effect == "write" and key is not None

@@ -86,6 +86,10 @@ class MallClient:
         """
         return await self._request(call, org, method, template, path, body=body)
 
+    async def board_no(self, org: OrgId) -> int | None:
+        """The board the shop was connected with."""
+        return (await self._tokens.token(org)).connection.board_no
+
     async def drain(self) -> None:
         """Before a process ends: waits for the renewals under way."""
         await self._tokens.drain()
