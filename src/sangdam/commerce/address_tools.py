@@ -126,7 +126,7 @@ def address_tools(
         place = await place_of(call, given, receiver.place)
         if not isinstance(place, Place):
             return place
-        settled = given.model_copy(update={"address_ref": None, "shipping_code": receiver.shipping_code})
+        settled = given.model_copy(update={"shipping_code": receiver.shipping_code})
         moved = given.address1 is not None or given.address2 is not None
         if moved:
             settled = settled.model_copy(
