@@ -278,17 +278,12 @@ def changeable_receiver(call: Call, order: Order, shipping_code: str | None) -> 
     if (denied := too_much(call, order)) is not None:
         return denied
     codes = [receiver.shipping_code for receiver in order.receivers]
-    receiver = (
-        named(order.receivers, shipping_code)
-        if shipping_code is not None
-        else order.receivers[0]
-        if len(codes) == 1
-        else None
-    )
-    if receiver is not None and not re.fullmatch(_SHIPPING_CODE, receiver.shipping_code):
-        return Failed("CAFE24_ERROR", detail={"shape": "shipping_code"})
+    only = codes[0] if len(codes) == 1 else ""
+    receiver = named(order.receivers, shipping_code if shipping_code is not None else only)
     if receiver is None and codes:
         return Invalid("RECEIVER_CHOICE_REQUIRED", ("shipping_code",), {"shipping_codes": codes})
+    if receiver is not None and not re.fullmatch(_SHIPPING_CODE, receiver.shipping_code):
+        return Failed("CAFE24_ERROR", detail={"shape": "shipping_code"})
     mine = items_of(order, receiver) if receiver is not None else ()
     blocking = [item for item in mine if item.status_code not in ADDRESS_CHANGEABLE or item.claim is not None]
     if receiver is None or not mine or blocking or order.place is not OrderPlace.MALL:
