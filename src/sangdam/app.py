@@ -22,13 +22,14 @@ from sangdam.agent.turn import Shop as TurnShop
 from sangdam.agent.turn import Turns
 from sangdam.agent.understand import Understanding
 from sangdam.agent.worker import Worker
-from sangdam.commerce import Aliases
+from sangdam.commerce import AddressSearch, Aliases, House
 from sangdam.commerce import Shop as ShopProtocol
 from sangdam.commerce import tools as commerce_tools
 from sangdam.commerce.cafe24.client import MallClient
 from sangdam.commerce.cafe24.limits import MallLimiter, OpenLimiter
 from sangdam.commerce.cafe24.mall import Cafe24Shop, Shared
 from sangdam.commerce.cafe24.tokens import App, Tokens, product_page
+from sangdam.commerce.juso import URL as JUSO_URL
 from sangdam.conversations.grants import GrantBook
 from sangdam.conversations.inbox import Inbox
 from sangdam.conversations.live import Live
@@ -95,6 +96,7 @@ class Surroundings:
     mall_url: Callable[[str], str] = lambda mall: f"https://{mall}.cafe24api.com"
     product_url: Callable[[str, int], str] = product_page
     solapi_url: str = "https://api.solapi.com"
+    juso_url: str = JUSO_URL
     sms: Channel | None = None
     """Instead of SOLAPI."""
     shop: Callable[[OrgId], Awaitable[ShopProtocol]] | None = None
@@ -103,6 +105,7 @@ class Surroundings:
     """One-time codes, instead of random ones."""
     open_bucket: bool = False
     orderer_floor_s: float = 0.4
+    refusal_floor_s: float = 0.6
     clock: Clock | None = None
     image_hosts: tuple[str, ...] = ()
 
@@ -143,7 +146,7 @@ class Product:
         self._sms = around.sms or self._solapi(http)
         self._mall = self._mall_client(http)
         self.review = Review(db, self.keyring, self._hours)
-        self.registry = Registry(self._tools())
+        self.registry = Registry(self._tools(http))
         self.organisations = Organisations(db, self.clock, seed=partial(seed_policies, registry=self.registry))
         self.metrics = CollectorRegistry()
         self.gate = Gate(
@@ -181,7 +184,7 @@ class Product:
         if unknown:
             raise Refused(tuple(f"a flow names the tool {name}, which is not registered" for name in unknown))
 
-    def _tools(self) -> tuple[Tool, ...]:
+    def _tools(self, http: httpx2.AsyncClient) -> tuple[Tool, ...]:
         fixed = self.settings.otp_fixed_code
         code = self._around.code or ((lambda: fixed) if fixed is not None else random_code)
         codes = Codes(self.db, self.keyring, self.hasher, self._sender, code=code)
@@ -190,8 +193,17 @@ class Product:
         waiting = Subscriptions(
             self.db, self.keyring, self.hasher, shops=shops, malls=self._restock_mall, senders=self._sender
         )
+        key = self.settings.juso_api_key
+        addresses = AddressSearch(http, key.get_secret_value() if key is not None else None, self._around.juso_url)
         return (
-            *commerce_tools(shops, matches, Aliases(self.db), orderer_floor_s=self._around.orderer_floor_s),
+            *commerce_tools(
+                shops,
+                matches,
+                Aliases(self.db),
+                House(self.hasher, addresses, self.sessions.code_of, self.org, self.review),
+                orderer_floor_s=self._around.orderer_floor_s,
+                refusal_floor_s=self._around.refusal_floor_s,
+            ),
             *conversation_tools(codes, self.review),
             *restock_tools(waiting),
         )

@@ -10,19 +10,37 @@ from typing import Any
 from tests.commerce.world import Mall, a_keyring, a_mall
 
 from cafe24_sandbox import Sandbox
-from sangdam.commerce import Aliases
+from sangdam.agent.store import insert_agent
+from sangdam.commerce import AddressSearch, Aliases, House
 from sangdam.commerce import tools as commerce_tools
 from sangdam.commerce.cafe24.mall import Cafe24Shop
 from sangdam.conversations.grants import GrantBook
+from sangdam.conversations.model import NewSession
 from sangdam.conversations.orderer import OrdererMatches
+from sangdam.conversations.review import Review
+from sangdam.conversations.sessions import Sessions
 from sangdam.core.clock import SettableClock
-from sangdam.core.ids import GrantId, OrderId, OrgId, SessionId, new_uuid
+from sangdam.core.ids import AgentId, CallId, EffectId, GrantId, OrderId, OrgId, SessionId, UserId, new_uuid
 from sangdam.core.phone import Phone
 from sangdam.db import Database
 from sangdam.db.testing import Addresses
-from sangdam.orgs import Hasher
-from sangdam.tools import Gate, Registry, seed_policies, sync_catalogue
-from sangdam.tools.model import Assurance, Caller, CallerKind, Done, Grant, Outcome, Tool
+from sangdam.orgs import Hasher, Organisations
+from sangdam.orgs.hours import Hours
+from sangdam.orgs.model import Org
+from sangdam.tools import ByShopper, Gate, Registry, seed_policies, sync_catalogue
+from sangdam.tools.model import (
+    Assurance,
+    Call,
+    Caller,
+    CallerKind,
+    Done,
+    Failed,
+    Grant,
+    NeedsConfirmation,
+    Outcome,
+    Tool,
+    Undecided,
+)
 
 HANEUL, GUEST, SHARED, YERIN = (Phone(f"0100000{last}") for last in ("1234", "9012", "3456", "7777"))
 PERSONAL = ("김하늘", "박지우", "강나래", "010-0000-1234", "01000001234", "0000-8643", "세종대로", "302호", "haneul01@")
@@ -37,6 +55,8 @@ class Desk:
     sandbox: Sandbox
     registry: Registry
     grants: GrantBook
+    sessions: Sessions
+    review: Review
     session: SessionId = field(default_factory=lambda: SessionId(new_uuid()))
     waited: list[float] = field(default_factory=list[float])
     calls: int = 0
@@ -44,6 +64,23 @@ class Desk:
     @property
     def clock(self) -> SettableClock:
         return self.mall.clock
+
+    async def begin(self) -> str:
+        """A conversation that is stored, and what the shopper calls it."""
+        org, agent = self.mall.org, AgentId(new_uuid())
+        async with self.mall.database.org(org) as tx:
+            await insert_agent(
+                org, tx, agent=agent, family=AgentId(new_uuid()), version=1, name="달빛이", tools=[], created_by=UserId(new_uuid())
+            )  # fmt: skip
+        begun = await self.sessions.open(org, NewSession(agent, 1, "widget", ip_hash="address"))
+        self.session = begun.id
+        return begun.code
+
+    async def board(self, board_no: int | None) -> None:
+        """Where requests are filed, as chosen in the settings."""
+        await self.mall.connections.configure(
+            self.mall.org, shop_no=1, board_no=board_no, by=UserId(new_uuid()), trace_id="t"
+        )
 
     def verified(self, phone: Phone = HANEUL, **more: Any) -> Grant:
         return replace(
@@ -82,6 +119,46 @@ class Desk:
             caller or self.agent(self.verified()), tool, arguments, key=f"conv:{self.session}:{tool}:{self.calls}"
         )
 
+    async def asked(self, tool: str, caller: Caller | None = None, *, run: str = "", **arguments: Any) -> Outcome:
+        """The first call of a write that a person has to confirm; `run` tells flow runs apart."""
+        self.calls += 1
+        return await self.gate.call(caller or self.agent(self.verified()), tool, arguments, key=self.key(tool, run))
+
+    async def confirm(self, asked: Outcome) -> str:
+        """The shopper's yes; the digest it is bound to."""
+        assert isinstance(asked, NeedsConfirmation), asked
+        assert await self.gate.effects.confirm(self.mall.org, asked.effect, by=ByShopper(7))
+        return asked.digest
+
+    async def again(self, digest: str, tool: str, caller: Caller | None = None, *, run: str = "", **arguments: Any) -> Outcome:  # fmt: skip
+        """The same call after a yes."""
+        self.calls += 1
+        return await self.gate.call(
+            caller or self.agent(self.verified()), tool, arguments, key=self.key(tool, run), confirmation=digest
+        )
+
+    async def done(self, tool: str, caller: Caller | None = None, *, run: str = "", **arguments: Any) -> Outcome:
+        """Asked, confirmed and called again."""
+        digest = await self.confirm(await self.asked(tool, caller, run=run, **arguments))
+        return await self.again(digest, tool, caller, run=run, **arguments)
+
+    def key(self, tool: str, run: str = "") -> str:
+        return f"conv:{self.session}:{run or '00000000-0000-4000-8000-00000000000a'}:{tool}"
+
+    async def reconciled(self, effect: EffectId) -> dict[str, Any] | Failed | Undecided:
+        """What the tool says became of an effect whose end was lost, asked as the reconciler does."""
+        stored = await self.gate.effects.find(self.mall.org, effect)
+        assert stored is not None
+        tool = self.registry.find(stored.tool_name)
+        assert tool is not None
+        assert tool.reconcile is not None
+        given = self.gate.effects.arguments_of(tool, self.mall.org, stored)
+        caller = replace(self.staff(), session=self.session)
+        call = Call(CallId(new_uuid()), caller, self.clock, self.clock.monotonic() + 5.8, effect=effect)
+        found = await tool.reconcile(call, given)
+        assert not call.sent, "the reconciler only reads"
+        return found if isinstance(found, Failed | Undecided) else found.model_dump(mode="json")
+
     async def told(self, tool: str, caller: Caller | None = None, **arguments: Any) -> dict[str, Any]:
         outcome = await self.use(tool, caller, **arguments)
         assert isinstance(outcome, Done), outcome
@@ -111,7 +188,8 @@ class Desk:
 
 @asynccontextmanager
 async def a_desk(
-    database: Database, addresses: Addresses, sandbox: Sandbox, url: str, clock: SettableClock, *, scopes: tuple[str, ...] | None = None, **deadlines: float
+    database: Database, addresses: Addresses, sandbox: Sandbox, url: str, clock: SettableClock, *, scopes: tuple[str, ...] | None = None, juso_key: str | None = "sandbox-juso-key",
+    **deadlines: float
 ) -> AsyncIterator[Desk]:  # fmt: skip
     """`deadlines`: seconds by tool, instead of its own."""
     async with a_mall(database, sandbox=sandbox, url=url, clock=clock) as mall:
@@ -131,9 +209,23 @@ async def a_desk(
             assert caller.session is not None
             return await grants.by_token(caller.org, caller.session, token, clock.now())
 
+        organisations = Organisations(database, clock)
+
+        async def org(wanted: OrgId) -> Org:
+            found = await organisations.read(wanted)
+            assert found is not None
+            return found
+
+        async def hours(wanted: OrgId) -> Hours:
+            return (await org(wanted)).hours
+
+        sessions = Sessions(database, a_keyring(), hasher, clock)
+        review = Review(database, a_keyring(), hours)
+        search = AddressSearch(mall.http, juso_key, f"{url}/juso/addrlink/addrLinkApi.do", pause)
+        house = House(hasher, search, sessions.code_of, org, review)
         found: list[Tool] = [
             replace(tool, deadline_s=deadlines.get(tool.name, tool.deadline_s))
-            for tool in commerce_tools(shop, OrdererMatches(database, hasher), Aliases(database), pause=pause)
+            for tool in commerce_tools(shop, OrdererMatches(database, hasher), Aliases(database), house, pause=pause)
         ]
         registry = Registry(found)
         async with await Database.open(addresses.owner, min_size=1, max_size=1) as owner, owner.system() as tx:
@@ -141,5 +233,5 @@ async def a_desk(
         async with database.org(mall.org) as tx:
             await seed_policies(tx, mall.org, registry)
         gate = Gate(database, registry, a_keyring(), hasher, clock, redeem_token=redeem)
-        yield Desk(gate, mall, sandbox, registry, grants, waited=waited)
+        yield Desk(gate, mall, sandbox, registry, grants, sessions, review, waited=waited)
         await gate.drain()

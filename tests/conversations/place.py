@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx2
+
 from sangdam.agent.store import insert_agent
-from sangdam.commerce import Aliases
+from sangdam.commerce import AddressSearch, Aliases, House
 from sangdam.commerce import tools as commerce_tools
 from sangdam.commerce.memory import MemoryShop
 from sangdam.conversations.grants import GrantBook
@@ -25,8 +27,10 @@ from sangdam.core.ids import AgentId, OrgId, SessionId, UserId, new_trace_id, ne
 from sangdam.db.database import Database
 from sangdam.db.testing import Addresses, connected
 from sangdam.notify import Console
+from sangdam.orgs import Organisations
 from sangdam.orgs.hours import Hours
 from sangdam.orgs.keyring import Hasher, KeyRing
+from sangdam.orgs.model import Org
 from sangdam.tools.gate import Gate
 from sangdam.tools.model import Caller, CallerKind, Grant, Outcome
 from sangdam.tools.registry import Registry, seed_policies, sync_catalogue
@@ -62,13 +66,24 @@ class Place:
         )  # fmt: skip
         self.registry = Registry(
             (
-                *commerce_tools(self._shop, self.matches, Aliases(self.db), orderer_floor_s=0.0),
+                *commerce_tools(
+                    self._shop, self.matches, Aliases(self.db), self._house(), orderer_floor_s=0.0, refusal_floor_s=0.0
+                ),
                 *conversation_tools(self.codes, self.review),
             )
         )
         self.gate = Gate(
             self.db, self.registry, self.keyring, self.hasher, self.clock, redeem_token=self._redeem, connection_scopes=self._scopes
         )  # fmt: skip
+
+    def _house(self) -> House:
+        nowhere = AddressSearch(httpx2.AsyncClient(), None)
+        return House(self.hasher, nowhere, self.sessions.code_of, self._org, self.review)
+
+    async def _org(self, org: OrgId) -> Org:
+        found = await Organisations(self.db, self.clock).read(org)
+        assert found is not None
+        return found
 
     async def _hours(self, _: OrgId) -> Hours:
         return self.hours

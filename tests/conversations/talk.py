@@ -315,7 +315,14 @@ async def talking(
     async def shop_of(_: OrgId) -> MemoryShop:
         return shop
 
-    around = Surroundings(sms=phone if sms else None, shop=shop_of, code=lambda: CODE, orderer_floor_s=0.0, clock=clock)
+    around = Surroundings(
+        sms=phone if sms else None,
+        shop=shop_of,
+        code=lambda: CODE,
+        orderer_floor_s=0.0,
+        refusal_floor_s=0.0,
+        clock=clock,
+    )
     settings = Settings.load({"SANGDAM_PROFILE": "test"})
     async with opened(settings, addresses.app, around=around, pool=6) as product:
         async with await Database.open(addresses.owner, min_size=1, max_size=1) as owner, owner.system() as tx:

@@ -267,7 +267,7 @@ async def open_shop(
     async def shop_of(_: OrgId) -> Any:
         return mall
 
-    around = Surroundings(shop=shop_of, orderer_floor_s=0.0, clock=clock)
+    around = Surroundings(shop=shop_of, orderer_floor_s=0.0, refusal_floor_s=0.0, clock=clock)
     async with contextlib.AsyncExitStack() as closing:
         product = await closing.enter_async_context(opened(Settings.load(given), addresses.app, around=around, pool=8))
         async with await Database.open(addresses.owner, min_size=1, max_size=1) as owner_db, owner_db.system() as tx:

@@ -10,7 +10,7 @@ from tests.tools.schedules import Schedules, Stage
 
 from sangdam.db.testing import Cluster
 
-EXAMPLES = 150
+EXAMPLES = 80
 
 
 def test_a_write_happens_once_whatever_the_order(cluster: Cluster) -> None:

@@ -22,6 +22,7 @@ import uvicorn
 from rich.console import Console
 
 from cafe24_sandbox import Sandbox, SandboxConfig
+from cafe24_sandbox.cast import CONSULT_BOARD
 from sangdam.app import Product, Refused, opened, working
 from sangdam.cli.processes import Doors, catalogue, doors_on, prepared, private_file, run_doors, surroundings
 from sangdam.commerce.cafe24.tokens import read_pair
@@ -199,7 +200,7 @@ async def furnish(product: Product, sandbox: Sandbox, kept: Kept, *, base_url: s
     answer = json.dumps(sandbox.issue_tokens(MALL))
     pair = read_pair(answer, product.clock.now())
     await product.connections.connect(
-        org, mall_id=MALL, pair=pair, by=member.user, trace_id=new_trace_id(), board_no=kept.values.get("board_no")
+        org, mall_id=MALL, pair=pair, by=member.user, trace_id=new_trace_id(), board_no=CONSULT_BOARD
     )
 
 

@@ -140,6 +140,7 @@ def surroundings(sandbox: str | None, *, open_bucket: bool = False) -> Surroundi
         mall_url=lambda mall: f"{sandbox}/malls/{mall}",
         product_url=lambda mall, product: f"{sandbox}/shop/{mall}/product/{product}",
         solapi_url=f"{sandbox}/solapi",
+        juso_url=f"{sandbox}/juso/addrlink/addrLinkApi.do",
         open_bucket=open_bucket,
         image_hosts=(sandbox,),
     )

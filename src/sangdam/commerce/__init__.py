@@ -2,6 +2,9 @@
 
 from sangdam.commerce.aliases import Alias as Alias
 from sangdam.commerce.aliases import Aliases as Aliases
+from sangdam.commerce.house import House as House
+from sangdam.commerce.house import Mismatches as Mismatches
+from sangdam.commerce.juso import AddressSearch as AddressSearch
 from sangdam.commerce.shop import Shop as Shop
 from sangdam.commerce.shop import ShopFailure as ShopFailure
 from sangdam.commerce.tools import tools as tools

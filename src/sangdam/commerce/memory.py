@@ -17,6 +17,7 @@ from sangdam.commerce.shop import (
     Staff,
     VerifiedPhone,
 )
+from sangdam.commerce.statuses import ADDRESS_CHANGEABLE
 from sangdam.core.clock import kst_date
 from sangdam.core.ids import MemberId, OrderId
 from sangdam.core.phone import Phone
@@ -28,10 +29,13 @@ from sangdam.core.shop import (
     Fee,
     Order,
     Product,
+    Receiver,
     Shipment,
     ShippingTerms,
     Supplier,
     Surcharges,
+    Ticket,
+    TicketDraft,
 )
 from sangdam.tools.model import Call
 
@@ -50,12 +54,13 @@ class MemoryShop:
     suppliers_known: tuple[Supplier, ...] = ()
     surcharges_known: Surcharges | None = None
     boards_known: tuple[Board, ...] = ()
-    board_no: int | None = None
+    board_no: int | None = 9
     articles_known: list[Article] = field(default_factory=list[Article])
+    filed: list[Ticket] = field(default_factory=list[Ticket])
     failing: dict[str, ShopFailure] = field(default_factory=dict[str, ShopFailure])
     """Method name → what it fails with."""
 
-    async def order(self, call: Call, asker: Asker, order_id: OrderId) -> Order:
+    async def order(self, call: Call, asker: Asker, order_id: OrderId, *, fresh: bool = False) -> Order:
         self._maybe_fail("order")
         found = next((order for order in self.orders_known if order.order_id == order_id), None)
         if found is None:
@@ -198,6 +203,52 @@ class MemoryShop:
                 )
             case _:
                 assert_never(where)
+
+    async def receivers(self, call: Call, order: Order) -> tuple[Receiver, ...]:
+        self._maybe_fail("receivers")
+        return self._standing(order).receivers
+
+    async def change_receiver(self, call: Call, order: Order, receiver: Receiver) -> None:
+        self._maybe_fail("change_receiver")
+        standing = self._standing(order)
+        codes = [each.status_code for each in standing.items if each.shipping_code == receiver.shipping_code]
+        if not set(codes) <= ADDRESS_CHANGEABLE:
+            raise ShopFailure("CAFE24_REJECTED", detail={"status": 422})
+        if receiver.shipping_code not in {each.shipping_code for each in standing.receivers}:
+            raise ShopFailure("CAFE24_NOT_FOUND")
+        changed = tuple(
+            receiver if each.shipping_code == receiver.shipping_code else each for each in standing.receivers
+        )
+        self.orders_known[self.orders_known.index(standing)] = replace(standing, receivers=changed)
+
+    async def ticket_board(self, call: Call) -> int:
+        self._maybe_fail("ticket_board")
+        if self.board_no is None:
+            raise ShopFailure("CONFIG_ERROR", detail={"setting": "board_no"})
+        return self.board_no
+
+    async def tickets(self, call: Call, board_no: int, *, containing: str) -> tuple[Ticket, ...]:
+        self._maybe_fail("tickets")
+        self._board(board_no)
+        return tuple(ticket for ticket in self.filed if containing in ticket.content)
+
+    async def file_ticket(self, call: Call, board_no: int, draft: TicketDraft) -> Ticket:
+        self._maybe_fail("file_ticket")
+        self._board(board_no)
+        number = 3001 + len(self.filed)
+        made = Ticket(board_no, number, call.clock.now(), draft.title, draft.content, draft.order_id, open=True)
+        self.filed.append(made)
+        return made
+
+    def _board(self, board_no: int) -> None:
+        if board_no != self.board_no:
+            raise ShopFailure("CONFIG_ERROR", detail={"setting": "board_no", "board_no": board_no})
+
+    def _standing(self, order: Order) -> Order:
+        found = next((each for each in self.orders_known if each.order_id == order.order_id), None)
+        if found is None:
+            raise ShopFailure("CAFE24_NOT_FOUND")
+        return found
 
     def _members_of(self, asker: Asker) -> Sequence[MemberId]:
         return (

@@ -17,10 +17,13 @@ from sangdam.core.shop import (
     Customer,
     Order,
     Product,
+    Receiver,
     Shipment,
     ShippingTerms,
     Supplier,
     Surcharges,
+    Ticket,
+    TicketDraft,
 )
 from sangdam.tools.model import Call
 
@@ -114,8 +117,12 @@ class ArticlePage:
 class Shop(Protocol):
     """Every method takes the call it works for: its deadline bounds the wait, its record takes the requests made."""
 
-    async def order(self, call: Call, asker: Asker, order_id: OrderId) -> Order:
-        """Raises ShopFailure: CAFE24_NOT_FOUND, ORDER_NOT_OWNED, or the shop's state."""
+    async def order(self, call: Call, asker: Asker, order_id: OrderId, *, fresh: bool = False) -> Order:
+        """Raises ShopFailure: CAFE24_NOT_FOUND, ORDER_NOT_OWNED, or the shop's state.
+
+        `fresh`: as it stands now, for a decision to write; otherwise an answer may be some seconds old. A missing order and somebody
+        else's take the same questions to the mall.
+        """
         ...
 
     async def orders(
@@ -185,4 +192,26 @@ class Shop(Protocol):
 
         Raises CONFIG_ERROR without a board, CAFE24_NOT_FOUND for one the mall does not have.
         """
+        ...
+
+    # Changes. Whoever holds an `Order` was judged when it was read. A change may end in a ShopFailure with `unknown`.
+
+    async def receivers(self, call: Call, order: Order) -> tuple[Receiver, ...]:
+        """As they stand now."""
+        ...
+
+    async def change_receiver(self, call: Call, order: Order, receiver: Receiver) -> None:
+        """Every field of the receiver with this shipping code becomes as given. What the mall made of it is for `receivers` to say."""
+        ...
+
+    async def ticket_board(self, call: Call) -> int:
+        """The board on which requests for the shop's staff are filed. Raises ShopFailure CONFIG_ERROR when none is set up."""
+        ...
+
+    async def tickets(self, call: Call, board_no: int, *, containing: str) -> tuple[Ticket, ...]:
+        """Questions, no answers, whose content holds the words. Raises ShopFailure CONFIG_ERROR for a board that is not there."""
+        ...
+
+    async def file_ticket(self, call: Call, board_no: int, draft: TicketDraft) -> Ticket:
+        """Raises ShopFailure CONFIG_ERROR for a board that is not there."""
         ...

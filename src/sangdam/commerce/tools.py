@@ -1,4 +1,4 @@
-"""What a shop contributes to the gate: orders, parcels, members, and the match of an orderer (tools.md §4.3–4.6, 4.16), beside its catalogue.
+"""What a shop contributes to the gate: orders, parcels, members, the match of an orderer (tools.md §4.3–4.6, 4.16), its catalogue and its writes.
 
 Ownership is judged in the shop, where the order is known; a failure of the shop becomes an outcome here and nowhere else.
 """
@@ -11,20 +11,13 @@ from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sangdam.commerce.address_tools import address_tools
 from sangdam.commerce.aliases import Aliases
-from sangdam.commerce.asking import aside, refusal
+from sangdam.commerce.asking import REFUSAL_FLOOR_SECONDS, Pause, aside, asker_of, evenly, refusal, verified
 from sangdam.commerce.catalogue_tools import catalogue_tools
-from sangdam.commerce.shop import (
-    Asker,
-    ClaimedOrder,
-    OrderQuery,
-    Shop,
-    ShopFailure,
-    SignedMember,
-    Staff,
-    VerifiedPhone,
-    Window,
-)
+from sangdam.commerce.house import House
+from sangdam.commerce.shop import OrderQuery, Shop, ShopFailure, Staff, VerifiedPhone, Window
+from sangdam.commerce.ticket_tools import ticket_tools
 from sangdam.commerce.views import order_facts, summary, tracking
 from sangdam.core.clock import kst_date
 from sangdam.core.facts import (
@@ -47,7 +40,6 @@ from sangdam.tools.model import (
     CallerKind,
     DefaultPolicy,
     Failed,
-    Grant,
     Invalid,
     Limit,
     NeedsVerification,
@@ -136,11 +128,13 @@ def tools(
     shops: Callable[[OrgId], Awaitable[Shop]],
     matches: Matches,
     aliases: Aliases,
+    house: House,
     *,
     orderer_floor_s: float = ORDERER_FLOOR_SECONDS,
-    pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    refusal_floor_s: float = REFUSAL_FLOOR_SECONDS,
+    pause: Pause = asyncio.sleep,
 ) -> tuple[Tool, ...]:
-    """`orderer_floor_s`: the shortest time verify_orderer takes, so that time tells nothing of what did not match."""
+    """The floors are the shortest times that verify_orderer and a refused order take, so that time tells nothing."""
 
     async def lookup_order(call: Call, given: LookupOrderIn) -> LookupOrderOut | Refusal:
         order_id = OrderId(given.order_id)
@@ -286,7 +280,7 @@ def tools(
             name="lookup_order", display_name="주문 조회", display_name_en="Look up an order",
             description="An order's items, state, amounts and what can still be done with it. Only for the shopper whose order it is.",
             provider="cafe24", effect="read", assurance=Assurance.CLAIMED, input=LookupOrderIn, output=LookupOrderOut,
-            default_policy=policy(_AGENT, _MEMBER, _MCP), run=lookup_order, scopes=frozenset({_READ_ORDER}), breaker="cafe24",
+            default_policy=policy(_AGENT, _MEMBER, _MCP), run=evenly(lookup_order, floor_s=refusal_floor_s, pause=pause), scopes=frozenset({_READ_ORDER}), breaker="cafe24",
         ),
         Tool(
             name="list_orders", display_name="주문 목록", display_name_en="List orders",
@@ -304,7 +298,7 @@ def tools(
             name="track_shipment", display_name="배송 조회", display_name_en="Track a shipment",
             description="Carrier, tracking number and dates of each parcel of an order, and what has not been shipped.",
             provider="cafe24", effect="read", assurance=Assurance.CLAIMED, input=TrackShipmentIn, output=TrackShipmentOut,
-            default_policy=policy(_AGENT, _MEMBER, _MCP), run=track_shipment, scopes=frozenset({_READ_ORDER, _READ_SHIPPING}), masking=("tracking_no", "tracking_url"), breaker="cafe24",
+            default_policy=policy(_AGENT, _MEMBER, _MCP), run=evenly(track_shipment, floor_s=refusal_floor_s, pause=pause), scopes=frozenset({_READ_ORDER, _READ_SHIPPING}), masking=("tracking_no", "tracking_url"), breaker="cafe24",
         ),
         Tool(
             name="verify_orderer", display_name="주문자 확인", display_name_en="Match an orderer",
@@ -313,38 +307,9 @@ def tools(
             default_policy=policy(_AGENT, _MEMBER, _MCP), run=verify_orderer, reconcile=verify_orderer_after, scopes=frozenset({_READ_ORDER}), masking=("orderer_name", "orderer_phone"),
             deadline_s=10.0, breaker="cafe24",
         ),
+        *address_tools(shops, house, floor_s=refusal_floor_s, pause=pause),
+        *ticket_tools(shops, house, floor_s=refusal_floor_s, pause=pause),
     )  # fmt: skip
-
-
-def verified(call: Call) -> Grant | None:
-    """The live proof of a phone for orders."""
-    now = call.clock.now()
-    fitting = (
-        grant
-        for grant in call.caller.grants
-        if grant.level is Assurance.VERIFIED
-        and grant.phone is not None
-        and "orders" in grant.purposes
-        and grant.expires_at > now
-    )
-    return max(fitting, key=lambda grant: grant.expires_at, default=None)
-
-
-def asker_of(call: Call, order_id: OrderId) -> Asker:
-    """Who asks for this order. The gate has judged the assurance; this says by what right."""
-    if not call.caller.on_behalf:
-        return Staff(call.caller.staff_reason or "")
-    now = call.clock.now()
-    claims = [grant for grant in call.caller.grants if grant.level is Assurance.CLAIMED and grant.expires_at > now]
-    if any(grant.order_id == order_id for grant in claims):
-        return ClaimedOrder(order_id)
-    phone = verified(call)
-    if phone is not None and phone.phone is not None:
-        return VerifiedPhone(phone.phone)
-    member = next((grant.member_id for grant in claims if grant.member_id is not None), None)
-    if member is not None:
-        return SignedMember(member)
-    raise ShopFailure("ORDER_NOT_OWNED")
 
 
 def list_asker(call: Call, given: ListOrdersIn) -> VerifiedPhone | Staff | Invalid | NeedsVerification:

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -131,6 +131,19 @@ class Review:
             expected_by=None if open_now and row["kind"] != "callback" else row["due_at"],
             existing=True,
         )
+
+    async def address_differs(self, call: Call, *, order_id: str, shipping_code: str, fields: Sequence[str]) -> None:
+        """The mall took a new address and its record says another: somebody looks before the parcel leaves. One item per receiver."""
+        org, now, stamp = call.org, call.clock.now(), call.caller.stamp
+        opening = next_opening(await self._hours(org), now)
+        row = {
+            "id": uuid.uuid4(), "session": call.caller.session, "turn": stamp.turn if stamp is not None else None, "kind": "address_mismatch",
+            "title": "바꾼 배송지가 주문서와 달라요", "summary": {"order_id": order_id, "shipping_code": shipping_code, "fields": list(fields), "last_code": "READBACK_MISMATCH"},
+            "contact": None, "contact_masked": None, "priority": 1, "due_at": opening + WAIT if opening is not None else now + UNKNOWN_HOURS,
+            "dedupe_key": f"address_mismatch:{order_id}:{shipping_code}", "bot_context": json.loads(stamp.bot_context) if stamp is not None else {}, "at": now,
+        }  # fmt: skip
+        async with self._db.org(org) as tx:
+            await store.open_item(org, tx, row)
 
     async def low_rating(
         self,

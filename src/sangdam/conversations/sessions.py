@@ -87,6 +87,12 @@ class Sessions:
             )
         return token
 
+    async def code_of(self, org: OrgId, session: SessionId) -> str | None:
+        """What the shopper calls the conversation; None when there is none."""
+        async with self._db.org(org) as tx:
+            row = await store.session_row(org, tx, session)
+        return row["session_code"] if row is not None else None
+
     async def resume(self, token: str) -> Session | None:
         """The conversation of a live token, whichever org it is of."""
         hashed = self._hasher.hash("resume", None, token)

@@ -400,3 +400,58 @@ class ResolveProductOut(Facts):
     """Best first, five at most."""
     decisive: bool
     """The first is meant and no other."""
+
+
+class AddressHit(Facts):
+    n: int
+    """From 1, counted over all pages."""
+    zipcode: str
+    road_address: str
+    jibun_address: str
+    building: str | None = None
+    address_ref: str
+    """Proves for thirty minutes, in this conversation, that this postcode and road address came from here."""
+
+
+class SearchAddressOut(Facts):
+    hits: tuple[AddressHit, ...]
+    total: int
+    too_many: bool
+    """More detail is needed: a list of these helps nobody."""
+    detail_rest: str
+    """The part of the keyword that looks like 동, 층 or 호."""
+
+
+AddressNote = Literal["jeju", "island"]
+"""Delivery there may cost more; whether it does, the shop says."""
+
+
+class ReceiverMasked(Facts):
+    zipcode: str
+    address_masked: str
+    name_masked: str
+    phone_masked: str
+
+
+class UpdateAddressOut(Facts):
+    changed: bool
+    """False: the order said so already, nothing was written."""
+    verified: Literal[True] = True
+    """The shop's own record was read and says so."""
+    before_masked: ReceiverMasked | None
+    """None when the answer to the change was lost, and what became of it was found out later."""
+    after_masked: ReceiverMasked
+    at: datetime
+    notes: tuple[AddressNote, ...] = ()
+
+
+class CreateTicketOut(Facts):
+    ticket_id: str
+    """`<board>/<article>`."""
+    receipt_no: str
+    """`<board>-<article>`, to be quoted."""
+    created_at: datetime
+    existing: bool
+    """The same was asked for in this conversation within a day; nothing new was filed."""
+    expected_reply_by: datetime | None = None
+    """None while nobody has said when the shop is open."""

@@ -299,3 +299,31 @@ class Article:
     secret: bool
     order_id: OrderId | None
     product_no: int | None
+
+
+@dataclass(frozen=True)
+class TicketDraft:
+    """What is filed on the mall's board for its staff; the board shows it to nobody else but its member."""
+
+    writer: str
+    title: str
+    content: str
+    """HTML."""
+    client_ip: str
+    order_id: OrderId | None = None
+    member_id: MemberId | None = None
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A draft as the mall's board holds it."""
+
+    board_no: int
+    article_no: int
+    created_at: datetime
+    title: str
+    content: str
+    """HTML."""
+    order_id: OrderId | None
+    open: bool
+    """Neither answered nor deleted."""

@@ -191,6 +191,7 @@ class Gate:
             return await self._refuse(record, grant)
         record.grant = grant
         call = self._call(record, tool, caller, key, conditions)
+        record.upstream = call.upstream  # of a preview too
         write = (
             Write(caller, tool, key, arguments, record.args_digest)
             if tool.effect == "write" and key is not None
@@ -199,7 +200,6 @@ class Gate:
         standing: store.Effect | None = None
         if tool.confirmation and write is not None:
             confirmed = await self._confirmed(record, write, call, confirmation)
-            record.upstream = call.upstream
             if not isinstance(confirmed, Standing):
                 return await self._close(record, confirmed)
             standing = confirmed.effect

@@ -45,6 +45,8 @@ def _key(key: str) -> str:
 def _leaf(key: str, value: object, extra: frozenset[str]) -> object:
     if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, str) and f"{key}:address" in extra:
+        return mask_address(value)
     if key in extra or (key in _SECRETS and not _is_word(value)):
         return STARS
     if isinstance(value, (int, float)):

@@ -299,7 +299,7 @@ class Tool:
     staff_only: bool = False
     version: str = "1"
     masking: tuple[str, ...] = ()
-    """Field names of input and output that are masked in the audit beyond the field catalogue."""
+    """Field names of input and output that are masked in the audit beyond the field catalogue; `name:address` keeps 시/도 and 시/군/구."""
     unsigned_fields: tuple[str, ...] = ()
     """Fields left out of the digest and of sealed arguments (the `code` of verify_otp)."""
     deadline_s: float | None = None

@@ -1,6 +1,7 @@
 """A Cafe24 mall as a `Shop`: which calls answer which question, and whose order it is.
 
-Reads of the same order or product by the same conversation are shared for a few seconds; a decision to write never uses them.
+Reads of the same order or product by the same conversation are shared for a few seconds; a decision to write never uses them. A missing
+order and somebody else's take the same calls, and are remembered alike: how long an answer takes must not tell which it was.
 """
 
 import asyncio
@@ -35,10 +36,13 @@ from sangdam.core.shop import (
     Customer,
     Order,
     Product,
+    Receiver,
     Shipment,
     ShippingTerms,
     Supplier,
     Surcharges,
+    Ticket,
+    TicketDraft,
 )
 from sangdam.tools.model import Call
 
@@ -52,6 +56,10 @@ YEAR_DAYS = 364
 PAGE = 50
 ARTICLES_PAGE = 100
 MAX_ORDERS = 1000
+MAX_ARTICLES = 100
+ORDER = "/orders/{order_id}"
+EMBED = "items,receivers,buyer,return,cancellation,exchange"
+ARTICLES = "/boards/{board_no}/articles"
 
 
 @dataclass
@@ -87,6 +95,10 @@ class Shared:
         mine.value.set_result(value)
         return value
 
+    def forget(self, *named: str) -> None:
+        """What is kept under any key that holds all these words."""
+        self.kept = {key: entry for key, entry in self.kept.items() if not set(named) <= set(key)}
+
 
 class Cafe24Shop:
     def __init__(self, org: OrgId, client: MallClient, clock: Clock, shared: Shared) -> None:
@@ -95,9 +107,14 @@ class Cafe24Shop:
         self._clock = clock
         self._shared = shared
 
-    async def order(self, call: Call, asker: Asker, order_id: OrderId) -> Order:
-        found = await self._read_order(call, order_id)
-        if not await self._owned(call, asker, found):
+    async def order(self, call: Call, asker: Asker, order_id: OrderId, *, fresh: bool = False) -> Order:
+        found = await self._read_order(call, order_id, fresh=fresh)
+        if found is not None and owns(asker, found, ()):
+            return found
+        members = await self._members_of(call, asker, fresh=fresh)
+        if found is None:
+            raise ShopFailure("CAFE24_NOT_FOUND", detail={"path": ORDER})
+        if not owns(asker, found, members):
             raise ShopFailure("ORDER_NOT_OWNED")
         return found
 
@@ -204,13 +221,69 @@ class Cafe24Shop:
         return await self._shared.get((str(self._org), "shipping"), TERMS_SECONDS, ask)
 
     async def buyer_matches(self, call: Call, order_id: OrderId, name: str, phone: Phone) -> bool:
+        found = await self._read_order(call, order_id)
+        return buyer_is(found.buyer if found is not None else None, name, phone)
+
+    async def receivers(self, call: Call, order: Order) -> tuple[Receiver, ...]:
+        body = await self._client.get(call, self._org, f"{ORDER}/receivers", order_id=order.order_id)
+        return self._mapped(lambda: tuple(mapping.receiver(row) for row in mapping.rows(body, "receivers")))
+
+    async def change_receiver(self, call: Call, order: Order, receiver: Receiver) -> None:
         try:
-            found = await self._read_order(call, order_id)
+            await self._client.write(
+                call,
+                self._org,
+                "PUT",
+                f"{ORDER}/receivers/{{shipping_code}}",
+                {"request": mapping.receiver_request(receiver)},
+                order_id=order.order_id,
+                shipping_code=receiver.shipping_code,
+            )
+        finally:
+            self._shared.forget(str(self._org), "order", order.order_id)
+
+    async def ticket_board(self, call: Call) -> int:
+        board_no = await self._client.board_no(self._org)
+        if board_no is None:
+            raise ShopFailure("CONFIG_ERROR", detail={"setting": "board_no"})
+        return board_no
+
+    async def tickets(self, call: Call, board_no: int, *, containing: str) -> tuple[Ticket, ...]:
+        body = await self._on_board(
+            board_no,
+            self._client.get(
+                call,
+                self._org,
+                ARTICLES,
+                params={"search": "content", "keyword": containing, "limit": str(MAX_ARTICLES)},
+                board_no=str(board_no),
+            ),
+        )
+        found = self._mapped(lambda: [mapping.ticket(row) for row in mapping.rows(body, "articles")])
+        return tuple(ticket for ticket in found if ticket is not None and containing in ticket.content)
+
+    async def file_ticket(self, call: Call, board_no: int, draft: TicketDraft) -> Ticket:
+        requests = {"requests": [mapping.ticket_request(draft)]}
+        body = await self._on_board(
+            board_no, self._client.write(call, self._org, "POST", ARTICLES, requests, board_no=str(board_no))
+        )
+        try:
+            made = mapping.ticket(mapping.rows(body, "articles")[0])
+        except (Malformed, IndexError) as error:
+            made, why = None, str(error)
+        else:
+            why = "an answer"
+        if made is None or made.board_no != board_no:
+            raise ShopFailure("CAFE24_ERROR", detail={"shape": why}, unknown=True)
+        return made
+
+    async def _on_board(self, board_no: int, asked: Awaitable[object]) -> object:
+        try:
+            return await asked
         except ShopFailure as failure:
             if failure.code != "CAFE24_NOT_FOUND":
                 raise
-            return buyer_is(None, name, phone)
-        return buyer_is(found.buyer, name, phone)
+            raise ShopFailure("CONFIG_ERROR", detail={"setting": "board_no", "board_no": board_no}) from None
 
     # What the shop sells and says of itself
 
@@ -226,9 +299,7 @@ class Cafe24Shop:
                 raise ShopFailure("CAFE24_ERROR", detail={"shape": "another product"})
             return found
 
-        if call.effect is not None:
-            return await ask()
-        return await self._shared.get(self._of_conversation(call, "product", str(product_no)), SHARED_SECONDS, ask)
+        return await self._in_conversation(call, ("product", str(product_no)), ask, fresh=call.effect is not None)
 
     async def products(self, call: Call, names: Sequence[str], *, limit: int = 20) -> tuple[Product, ...]:
         sought = tuple(value for name in names if (value := one_value(name)))
@@ -243,8 +314,7 @@ class Cafe24Shop:
 
         if not sought:
             return ()
-        key = self._of_conversation(call, "products", str(limit), *sought)
-        return await self._shared.get(key, SHARED_SECONDS, ask)
+        return await self._in_conversation(call, ("products", str(limit), *sought), ask, fresh=False)
 
     async def suppliers(
         self, call: Call, *, name: str | None = None, limit: int = 20, offset: int = 0
@@ -320,37 +390,46 @@ class Cafe24Shop:
         )
         return self._mapped(lambda: mapping.rows(body, "articles"))
 
-    def _of_conversation(self, call: Call, *question: str) -> tuple[str, ...]:
-        return (str(self._org), *question[:1], str(call.caller.session or call.id), *question[1:])
+    async def _read_order(self, call: Call, order_id: OrderId, *, fresh: bool = False) -> Order | None:
+        """None when the mall has no such order: an answer like every other, and kept like it."""
 
-    async def _read_order(self, call: Call, order_id: OrderId) -> Order:
-        async def ask() -> Order:
-            body = await self._client.get(
-                call,
-                self._org,
-                "/orders/{order_id}",
-                params={"embed": "items,receivers,buyer,return,cancellation,exchange"},
-                order_id=order_id,
-            )
+        async def ask() -> Order | None:
+            try:
+                body = await self._client.get(call, self._org, ORDER, params={"embed": EMBED}, order_id=order_id)
+            except ShopFailure as failure:
+                if failure.code != "CAFE24_NOT_FOUND":
+                    raise
+                return None
             found = self._mapped(lambda: mapping.order(mapping.root(body, "order")))
             if found.order_id != order_id:
                 raise ShopFailure("CAFE24_ERROR", detail={"shape": "another order"})
             return found
 
-        return await self._shared.get(self._of_conversation(call, "order", order_id), SHARED_SECONDS, ask)
+        return await self._in_conversation(call, ("order", order_id), ask, fresh=fresh)
 
-    async def _owned(self, call: Call, asker: Asker, order: Order) -> bool:
-        if owns(asker, order, ()):
-            return True
-        if not isinstance(asker, VerifiedPhone) or order.member_id is None:
-            return False
-        try:
-            members = await self._members(call, asker.phone)
-        except ShopFailure as failure:
-            if failure.code == "SCOPE_ERROR":
-                return False  # without leave to ask who the members are, nothing is proved
-            raise
-        return owns(asker, order, members)
+    async def _members_of(self, call: Call, asker: Asker, *, fresh: bool) -> tuple[MemberId | None, ...]:
+        """Whoever is registered with the asker's phone."""
+        if not isinstance(asker, VerifiedPhone):
+            return ()
+
+        async def ask() -> tuple[MemberId | None, ...]:
+            try:
+                return await self._members(call, asker.phone)
+            except ShopFailure as failure:
+                if failure.code == "SCOPE_ERROR":
+                    return ()  # without leave to ask who the members are, nothing is proved
+                raise
+
+        return await self._in_conversation(call, ("members", asker.phone.digits), ask, fresh=fresh)
+
+    async def _in_conversation(
+        self, call: Call, question: tuple[str, ...], ask: Callable[[], Awaitable[T]], *, fresh: bool
+    ) -> T:
+        """Kept for some seconds for this conversation; a call without one shares with nobody."""
+        if fresh:
+            return await ask()
+        key = (str(self._org), str(call.caller.session or call.id), *question)
+        return await self._shared.get(key, SHARED_SECONDS, ask)
 
     def _mapped(self, read: Callable[[], T]) -> T:
         try:

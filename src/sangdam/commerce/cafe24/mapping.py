@@ -1,4 +1,4 @@
-"""Foreign JSON to the shop's vocabulary. Strict: a body of another shape is a `Malformed` that names the path, never a KeyError. Pure."""
+"""Foreign JSON to the shop's vocabulary and back. Strict: a body of another shape is a `Malformed` that names the path, never a KeyError. Pure."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -26,6 +26,8 @@ from sangdam.core.shop import (
     Shipment,
     ShippingTerms,
     StatusClass,
+    Ticket,
+    TicketDraft,
 )  # fmt: skip
 
 _ORDER_ID = re.compile(r"\d{8}-\d{7}", re.ASCII)
@@ -287,6 +289,58 @@ def receiver(fields: Fields) -> Receiver:
         phone=fields.text("phone", ""),
         place=Place(fields.text("zipcode", ""), fields.text("address1", ""), fields.text("address2", "")),
         message=fields.text("shipping_message", ""),
+    )
+
+
+def receiver_request(of: Receiver) -> dict[str, str]:
+    """All fields: a partial set is not known to be safe. The member's own default address stays as it is."""
+    return {
+        "name": of.name,
+        "phone": dashed(of.phone),
+        "cellphone": dashed(of.cellphone),
+        "zipcode": of.place.zipcode,
+        "address1": of.place.address1,
+        "address2": of.place.address2,
+        "shipping_message": of.message,
+        "change_default_shipping_address": "F",
+    }
+
+
+def dashed(number: str) -> str:
+    """As Korean malls demand it; what is no Korean number stays as it was."""
+    known = parse_phone(number)
+    return known.dashed if known is not None else number
+
+
+def ticket_request(draft: TicketDraft) -> dict[str, str]:
+    about = {"order_id": draft.order_id, "member_id": draft.member_id}
+    return {
+        "writer": draft.writer,
+        "title": draft.title,
+        "content": draft.content,
+        "client_ip": draft.client_ip,
+        "secret": "T",
+        "input_channel": "M",
+        **{name: value for name, value in about.items() if value is not None},
+    }
+
+
+def ticket(fields: Fields) -> Ticket | None:
+    """None for an article that answers another."""
+    if fields.whole("reply_depth", 0):
+        return None
+    created = fields.time("created_date")
+    if created is None:
+        raise Malformed(f"{fields.path}.created_date: missing")
+    order_id = fields.optional("order_id")
+    return Ticket(
+        board_no=fields.whole("board_no"),
+        article_no=fields.whole("article_no"),
+        created_at=created,
+        title=fields.text("title", ""),
+        content=fields.text("content", ""),
+        order_id=OrderId(order_id) if order_id is not None else None,
+        open=fields.text("reply_status", "N") != "C" and fields.text("deleted", "F") == "F",
     )
 
 
