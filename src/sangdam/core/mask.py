@@ -28,7 +28,7 @@ _CUSTOMS = re.compile(r"(?<![A-Za-z0-9])[Pp][\s-]?\d{12}(?!\d)")
 _PHONE = re.compile(
     rf"(?<!\d)(?<!\d-)\(?(?:\+?82[\s-]{{0,2}}\(?0?\)?\s?|0)(1[016789]|2|[346]\d|5[1-9]|50\d|70|80)\)?{_DASH}{{0,3}}(\d{{3,4}}){_DASH}{{0,3}}(\d{{4}})(?!-?\d)"
 )
-_DASHED = re.compile(r"(?<![0-9A-Za-z_])(?<![0-9a-f]-)\d{2,7}(?:-\d{2,8}){1,3}(?!-?[0-9A-Za-z_])")
+_DASHED = re.compile(r"(?<![0-9A-Za-z_])(?<![0-9a-f]-)\d{2,7}(?:-\d{1,8}){1,4}(?!-?[0-9A-Za-z_])")
 """Ten digits and more in groups: an account whose bank was not named."""
 _ACCOUNT = re.compile(r"((?:계좌|은행|뱅크|농협|신협|새마을|우체국)[^\d\n]{0,12})(\d[\d -]{7,18}\d)(?!\d)")
 _DOOR = re.compile(

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AliasChoices, BaseModel, ValidationError
 
 from sangdam.core.ids import OrgId
 from sangdam.core.mask import mask_text
@@ -20,6 +20,7 @@ from sangdam.tools.model import Assurance, Caller, CallerKind, Invalid, Tool
 
 VERIFICATION_TOKEN = "customer_verification_token"
 IDEMPOTENCY_KEY = "idempotency_key"
+OF_THE_CALL = frozenset({VERIFICATION_TOKEN, IDEMPOTENCY_KEY})
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 _KEY = re.compile(r"[\x21-\x7e]{8,128}")
 _MAX_DEPTH = 8
@@ -79,6 +80,21 @@ def digest(hasher: Hasher, org: OrgId, tool: Tool, fields: Mapping[str, Any]) ->
         {"org": org, "tool": tool.name, "version": tool.version, "arguments": _nfc(signed(tool, fields), 0)}
     )
     return "hmac:" + hasher.digest(text)
+
+
+def names_of(model: type[BaseModel]) -> frozenset[str]:
+    """What an argument may be called: the fields, what else they are called, and what belongs to the call."""
+    names = set(OF_THE_CALL)
+    for name, field in model.model_fields.items():
+        names.add(name)
+        match field.validation_alias:
+            case str() as alias:
+                names.add(alias)
+            case AliasChoices(choices=choices):
+                names.update(choice for choice in choices if isinstance(choice, str))
+            case _:
+                pass
+    return frozenset(names)
 
 
 class _TooDeep(Exception):

@@ -8,7 +8,7 @@ from typing import assert_never
 from sangdam.core.ids import CallId, EffectId
 from sangdam.core.mask import STARS, mask_text
 from sangdam.db.chain import AuditCall, AuditEvent, EventType, Status
-from sangdam.tools.arguments import signed
+from sangdam.tools.arguments import OF_THE_CALL, names_of, signed
 from sangdam.tools.effects import caller_json, pack
 from sangdam.tools.masking import hidden, masked
 from sangdam.tools.model import (
@@ -27,6 +27,9 @@ from sangdam.tools.model import (
     UpstreamCall,
 )
 from sangdam.tools.policy import Refused
+
+UNKNOWN_FIELD = "(unknown field)"
+"""Stands for a name that a caller made up: it may be anything, a person's too."""
 
 
 @dataclass
@@ -62,7 +65,10 @@ class Record:
         request, touched = self._request(wrong)
         response, more = masked(pack(outcome), self.masks)
         if isinstance(outcome, Invalid) and self.fields is None:
-            response["fields"] = [mask_text(name) for name in outcome.fields]
+            known = names_of(self.tool.input) if self.tool is not None else frozenset[str]()
+            response["fields"] = [
+                name if name.partition(".")[0] in known else UNKNOWN_FIELD for name in map(mask_text, outcome.fields)
+            ]
         code = None if isinstance(outcome, Done) else outcome.code
         row = self._row(
             "closed",
@@ -78,11 +84,13 @@ class Record:
 
     def _request(self, wrong: tuple[str, ...]) -> tuple[dict[str, object], frozenset[str]]:
         if self.tool is None:
-            return hidden(self.raw, frozenset(self.raw)), frozenset()
+            return hidden(self.raw, known=frozenset(), read=frozenset()), frozenset()
         if self.fields is None:
-            names = {name.partition(".")[0] for name in wrong} | (set(self.raw) - set(self.tool.input.model_fields))
-            bad = frozenset(name for name in self.raw if name in names or mask_text(name)[:60] in names)
-            return masked(hidden(self.raw, bad if wrong else frozenset(self.raw)), self.masks)
+            known = names_of(self.tool.input)
+            bad = {name.partition(".")[0] for name in wrong}
+            # Only when a field of the tool was found wrong has the schema read them all; else they may be anything.
+            read = known - bad if bad & (known - OF_THE_CALL) else frozenset[str]()
+            return masked(hidden(self.raw, known=known, read=read), self.masks)
         shown = signed(self.tool, self.fields)
         unsigned = {name: STARS for name in self.tool.unsigned_fields if name in self.fields}
         request, touched = masked(shown, self.masks)

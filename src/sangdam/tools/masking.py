@@ -8,7 +8,9 @@ from sangdam.core.mask import STARS, mask_address, mask_text, mask_value
 
 _SHAPES = {"order_id": re.compile(r"\d{8}-\d{7}"), "zipcode": re.compile(r"\d{5}")}
 _LONG_INT = 10**8
-_SECRETS = frozenset({"code", "otp", "otp_code", "token", "customer_verification_token", "address_ref"})
+_SECRETS = frozenset(
+    {"idempotency_key", "code", "otp", "otp_code", "token", "customer_verification_token", "address_ref"}
+)
 
 
 def masked(
@@ -20,9 +22,12 @@ def masked(
     return copy, frozenset(touched)
 
 
-def hidden(value: Mapping[str, object], names: frozenset[str]) -> dict[str, object]:
-    """A copy with the named top-level values gone altogether: what did not validate may be anything."""
-    return {mask_text(key)[:60]: STARS if key in names else item for key, item in value.items()}
+def hidden(value: Mapping[str, object], *, known: frozenset[str], read: frozenset[str]) -> dict[str, object]:
+    """A copy of arguments that did not validate, and may be anything: `read` ones stay, the others are `***`, and names that are not
+    `known` are counted only."""
+    shown: dict[str, object] = {key: item if key in read else STARS for key, item in value.items() if key in known}
+    strange = len(value) - len(shown)
+    return {**shown, "(unknown fields)": strange} if strange else shown
 
 
 def _walk(key: str, value: object, extra: frozenset[str], touched: set[str]) -> object:
