@@ -96,6 +96,8 @@ class Surroundings:
     orderer_floor_s: float = 0.4
     clock: Clock | None = None
     image_hosts: tuple[str, ...] = ()
+    more_tools: tuple[Tool, ...] = ()
+    """Contributed from outside; they pass the same gate."""
 
 
 class Product:
@@ -169,6 +171,7 @@ class Product:
         return (
             *commerce_tools(self._around.shop or self._shop, matches, orderer_floor_s=self._around.orderer_floor_s),
             *conversation_tools(codes, self.review),
+            *self._around.more_tools,
         )
 
     def _solapi(self, http: httpx2.AsyncClient) -> Channel | None:
