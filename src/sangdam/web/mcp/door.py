@@ -12,20 +12,21 @@ from fastapi import APIRouter, Request
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from pydantic import BaseModel, Field
-from starlette.responses import Response
+from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from sangdam.core.errors import Kind, SangdamError
 from sangdam.orgs import Scope
 from sangdam.web.callers import Callers
-from sangdam.web.errors import answers
-from sangdam.web.http import BODY_BYTES, Receive, Send, language_of, refused, trace_id_of
+from sangdam.web.errors import FACES, answers, envelope
+from sangdam.web.http import BODY_BYTES, Receive, Send, language_of, trace_id_of
 from sangdam.web.http import Scope as AsgiScope
 from sangdam.web.mcp.answers import Answers, Visitor
 from sangdam.web.parts import Parts
 from sangdam.web.tool_calls import ToolCalls
 
 PATH = "/mcp"
+NO_METHOD = "METHOD_NOT_ALLOWED"
 METADATA = "/.well-known/oauth-protected-resource"
 SCOPES = (
     Scope.TOOLS_READ, Scope.TOOLS_WRITE, Scope.BOARDS_READ, Scope.ORDERS_STAFF, Scope.PII_READ, Scope.SESSIONS_READ,
@@ -72,17 +73,31 @@ class McpDoor:
         try:
             known = await self._callers.by_token(request)
             if request.method != "POST":
-                await Response(status_code=405, headers={"allow": "POST"})(scope, receive, send)
-                return
+                raise SangdamError(
+                    Kind.INVALID_BODY, "requests are posted; there is no stream to listen to", code=NO_METHOD
+                )
             with self._place(known.id):
                 ip = str(self._callers.address(request))
                 scope["state"]["visitor"] = Visitor(known, trace_id_of(request), ip, language_of(request))
                 await self._transport.handle_request(scope, receive, send)
         except SangdamError as error:
-            answer = await refused(request, error)
-            if error.kind is Kind.UNAUTHORIZED:
-                answer.headers["www-authenticate"] = self._challenge(request)
-            await answer(scope, receive, send)
+            await self._fault(request, error)(scope, receive, send)
+
+    def _fault(self, request: Request, error: SangdamError) -> JSONResponse:
+        """A JSON-RPC error, which is what clients of this wire read, with the envelope's content inside."""
+        language = language_of(request)
+        trusted = getattr(request.state, "trusted", False)
+        status, content = envelope(error, trace_id=trace_id_of(request), trusted=trusted, language=language)
+        told = content["error"]
+        fault = {"code": FACES[error.kind].rpc, "message": told["message_user"], "data": told}
+        headers: dict[str, str] = {}
+        if error.kind is Kind.UNAUTHORIZED:
+            headers["www-authenticate"] = self._challenge(request)
+        if error.retry_after is not None:
+            headers["retry-after"] = str(max(1, round(error.retry_after)))
+        if error.code == NO_METHOD:
+            status, headers["allow"] = 405, "POST"
+        return JSONResponse({"jsonrpc": "2.0", "id": None, "error": fault}, status, headers)
 
     @contextmanager
     def _place(self, token: str) -> Iterator[None]:
