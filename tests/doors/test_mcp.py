@@ -4,6 +4,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,9 +14,10 @@ from jsonschema import Draft202012Validator
 from mcp import Client, MCPError, types
 
 from sangdam.conversations.model import Session
-from sangdam.core.ids import new_trace_id
+from sangdam.core.ids import OrgId, new_trace_id
 from sangdam.db.testing import Addresses, connected
 from sangdam.orgs import Scope
+from sangdam.tools.model import Tool
 from sangdam.tools.published import published_output, published_schema
 from sangdam.web.mcp.answers import guarded
 from sangdam.web.mcp.resources import Shelves
@@ -281,6 +283,38 @@ async def test_a_change_of_policy_is_seen_at_the_next_list_and_call(desk: Desk) 
         assert 0 < limited["retry_after"] <= 60
 
 
+async def test_an_orgs_own_tool_has_a_name_that_clients_take(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = replace(desk.notes.tools[2], name="erp_2/read_note", display_name="ERP 메모")
+    product = desk.shop.product
+
+    async def elsewhere(org: OrgId, name: str) -> Tool | None:
+        return own if (org, name) == (desk.shop.org, own.name) else None
+
+    async def others(org: OrgId) -> tuple[Tool, ...]:
+        return (own,) if org == desk.shop.org else ()
+
+    monkeypatch.setattr(product.gate, "_elsewhere", elsewhere)
+    monkeypatch.setattr(product.standings, "_others", others)
+    async with connected(desk.shop.addresses.superuser) as owner:
+        await owner.execute(
+            "insert into c_mcp_tools (name, version, display_name, display_name_en, description, provider, effect, assurance, confirmation, scopes, schema_json,"
+            " output_schema, masking, default_policy, schema_sha256, is_active) select $1, version, display_name, display_name_en, description, provider, effect,"
+            " assurance, confirmation, scopes, schema_json, output_schema, masking, default_policy, schema_sha256, true from c_mcp_tools where name = 'read_note'",
+            own.name,
+        )
+        await owner.execute(
+            "insert into c_mcp_tool_policies (org_id, tool_name, is_allowed, allowed_callers) values ($1, $2, true, '{mcp}')",
+            desk.shop.org,
+            own.name,
+        )
+    async with desk.client(await desk.shop.token(READ)) as client:
+        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+        assert tools["erp_2__read_note"].title == "ERP 메모"
+        assert done(await client.call_tool("erp_2__read_note", {}))["number"] == 0
+        assert refused(await client.call_tool("erp_2__write_note", {}))["code"] == "TOOL_NOT_FOUND"
+    assert [row["tool_name"] for row in await desk.audit()] == ["erp_2/read_note", "erp_2__write_note"]
+
+
 async def test_two_organisations_do_not_see_each_other(desk: Desk) -> None:
     org, member = await an_org(desk.shop.product, "other", "other@example.com")
     _, token = await desk.shop.product.tokens.issue(
@@ -498,10 +532,8 @@ async def test_arguments_that_changed_after_the_question_run_nothing(desk: Desk)
         assert told["confirmation"]["reason"] == "changed"
         assert told["effect_id"] != effect
     assert desk.notes.written == []
-    assert [(str(one["id"]), one["state"], one["code"]) for one in await desk.effects()] == [
-        (effect, "void", "changed"),
-        (told["effect_id"], "proposed", None),
-    ]
+    ends = {str(one["id"]): (one["state"], one["code"]) for one in await desk.effects()}
+    assert ends == {effect: ("void", "changed"), told["effect_id"]: ("proposed", None)}
 
 
 async def test_an_owner_who_may_not_any_more_says_yes_in_vain(desk: Desk) -> None:

@@ -8,7 +8,7 @@ to be operated by that person.
 import asyncio
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -24,11 +24,11 @@ from sangdam.core.errors import Kind, SangdamError
 from sangdam.core.ids import CallId, EffectId, SessionId, new_uuid
 from sangdam.core.logs import bound
 from sangdam.orgs import ApiToken, Permission, may
-from sangdam.tools.model import Done, NeedsConfirmation
+from sangdam.tools.model import Done, NeedsConfirmation, Tool
 from sangdam.tools.published import CONFIRMATION_DIGEST, SESSION, STAFF_REASON
 from sangdam.web.callers import ByToken
 from sangdam.web.errors import FACES
-from sangdam.web.mcp.listing import presented
+from sangdam.web.mcp.listing import names_meant, presented
 from sangdam.web.mcp.resources import Shelves, transcripts
 from sangdam.web.mcp.words import facts_text, question, refusal, refusal_text, refused_by_person, too_slow
 from sangdam.web.parts import Parts
@@ -38,6 +38,8 @@ log = structlog.get_logger(__name__)
 
 CALL_SECONDS = 25.0
 """For a whole call. The gate's own deadlines (a preview, a wait for the same call, the run) fit in."""
+NAME_LENGTH = 200
+"""A longer name is no tool's, however it is read."""
 YES = "confirm"
 INSTRUCTIONS = (
     "상담(Sangdam): the orders, parcels and tickets of a Korean shop on Cafe24. Every call is checked and written down. "
@@ -98,43 +100,53 @@ class Answers:
         visitor = visitor_of(context)
         with bound(org=visitor.known.org, trace=visitor.trace_id):
             call = CallId(new_uuid())
+            name, tool = await self._meant(visitor, params.name)
             try:
                 async with asyncio.timeout(CALL_SECONDS):
-                    return await self._call(context, visitor, params, call)
+                    asked = asked_of(visitor.token, name, params)
+                    return await self._call(context, visitor, asked, tool, params.input_responses, call)
             except TimeoutError:
                 log.warning("mcp_call_too_slow", call_id=str(call))
-                tool = await self._parts.gate.find(self._calls.caller(visitor.known, trace_id=""), params.name)
                 write = tool is not None and tool.effect == "write"
                 return _refused(too_slow(str(call), write=write, language=visitor.language))
 
+    async def _meant(self, visitor: Visitor, name: str) -> tuple[str, Tool | None]:
+        """The tool a client means, and its name for the gate; there is no such tool under the name as it came."""
+        caller = self._calls.caller(visitor.known, trace_id=visitor.trace_id)
+        for possible in names_meant(name[:NAME_LENGTH]):
+            tool = await self._parts.gate.find(caller, possible)
+            if tool is not None:
+                return possible, tool
+        return name, None
+
     async def _call(
-        self, context: Context, visitor: Visitor, params: types.CallToolRequestParams, call: CallId
+        self,
+        context: Context,
+        visitor: Visitor,
+        asked: Asked,
+        tool: Tool | None,
+        responses: types.InputResponses | None,
+        call: CallId,
     ) -> types.CallToolResult | types.InputRequiredResult:
-        asked = asked_of(visitor.token, params.name, params.arguments or {})
-        answered = effect_answered(params.input_responses)
-        if answered is not None:
-            effect, yes = answered
-            if yes is not None:
-                digest = await self._decided(visitor, effect, yes=yes)
-                if not yes and digest is not None:
-                    return _refused(refused_by_person(params.name, visitor.language))
-                asked = asked if digest is None else with_digest(asked, digest)
-        called = await self._calls.call(
-            visitor.known, asked, trace_id=visitor.trace_id, ip=visitor.ip, call_id=call
-        )  # fmt: skip
+        known, trace_id, ip, language = visitor.known, visitor.trace_id, visitor.ip, visitor.language
+        answered = effect_answered(responses)
+        may_answer = may_ask(context, visitor.token)
+        if answered is not None and answered.word is not None and may_answer:
+            digest = await self._decided(visitor, answered.effect, yes=answered.word)
+            if digest is not None and not answered.word:
+                return _refused(refused_by_person(language))
+            asked = replace(asked, digest=digest or asked.digest)
+        called = await self._calls.call(known, asked, trace_id=trace_id, ip=ip, call_id=call)
         outcome = called.outcome
         if isinstance(outcome, Done):
-            return done(called, outcome, visitor.trace_id)
-        if isinstance(outcome, NeedsConfirmation) and answered is None and may_ask(context, visitor.token):
-            return await self._question(called, outcome, params.name, visitor)
-        structured = refusal(called, outcome, base_url=self._parts.public_base_url, language=visitor.language)
-        return _refused(structured)
+            return done(called, outcome, trace_id)
+        if isinstance(outcome, NeedsConfirmation) and answered is None and may_answer:
+            return asked_back(tool.display_name if tool is not None else called.tool, outcome)
+        return _refused(refusal(called, outcome, base_url=self._parts.public_base_url, language=language))
 
     async def _decided(self, visitor: Visitor, effect: EffectId, *, yes: bool) -> str | None:
         """The digest that the owner's word counts for; None when this token asked nothing of the kind, or its owner has no say."""
         token = visitor.token
-        if not token.operated_by_person:
-            return None
         asked = await self._parts.gate.effects.find(token.org, effect)
         if asked is None or asked.caller.get("id") != str(token.id):
             return None
@@ -149,23 +161,6 @@ class Answers:
             log.info("elicitation_not_counted", effect_id=str(effect), code=error.code)
             return None
         return asked.args_digest
-
-    async def _question(
-        self, called: Called, needs: NeedsConfirmation, name: str, visitor: Visitor
-    ) -> types.InputRequiredResult:
-        tool = await self._parts.gate.find(self._calls.caller(visitor.known, trace_id=""), name)
-        title = tool.display_name if tool is not None else called.tool
-        form = types.ElicitRequestFormParams(
-            message=question(title, needs.preview),
-            requested_schema={
-                "type": "object",
-                "properties": {
-                    YES: {"type": "boolean", "title": "이대로 진행", "description": "그대로 진행하려면 켜 주세요.", "default": False}
-                },
-                "required": [YES],
-            },
-        )  # fmt: skip
-        return types.InputRequiredResult(input_requests={str(needs.effect): types.ElicitRequest(params=form)})
 
     async def list_resources(
         self, context: Context, params: types.PaginatedRequestParams | None
@@ -226,40 +221,57 @@ def visitor_of(context: Context) -> Visitor:
     return visitor
 
 
-def asked_of(token: ApiToken, name: str, arguments: Mapping[str, Any]) -> Asked:
+def asked_of(token: ApiToken, name: str, params: types.CallToolRequestParams) -> Asked:
     """Takes the names of the call out of the arguments. One that cannot be read stays in, where the gate finds and records it."""
-    params = dict(arguments)
-    session = _session(params.get(SESSION))
+    arguments = dict(params.arguments or {})
+    session = _session(arguments.get(SESSION))
     if session is not None:
-        del params[SESSION]
-    staff = token.acts_as == "staff"
+        del arguments[SESSION]
     return Asked(
         tool=name,
-        params=params,
+        params=arguments,
         session=session,
-        digest=_taken(params, CONFIRMATION_DIGEST),
-        staff_reason=_taken(params, STAFF_REASON) if staff else None,
+        digest=_taken(arguments, CONFIRMATION_DIGEST),
+        staff_reason=_taken(arguments, STAFF_REASON) if token.acts_as == "staff" else None,
     )
 
 
-def with_digest(asked: Asked, digest: str) -> Asked:
-    return Asked(asked.tool, asked.params, asked.session, digest=digest, staff_reason=asked.staff_reason)
+def asked_back(title: str, needs: NeedsConfirmation) -> types.InputRequiredResult:
+    """The question as a result: the client puts it to its person and calls again with the answer under the effect's id."""
+    switch = {
+        "type": "boolean",
+        "title": "이대로 진행",
+        "description": "그대로 진행하려면 켜 주세요.",
+        "default": False,
+    }
+    form = types.ElicitRequestFormParams(
+        message=question(title, needs.preview),
+        requested_schema={"type": "object", "properties": {YES: switch}, "required": [YES]},
+    )
+    return types.InputRequiredResult(input_requests={str(needs.effect): types.ElicitRequest(params=form)})
 
 
-def effect_answered(responses: Mapping[str, Any] | None) -> tuple[EffectId, bool | None] | None:
-    """The effect a person was asked about, and their word: yes, no, or nothing that could be called one."""
+@dataclass(frozen=True)
+class Answered:
+    """A person was asked about this effect. Their word: yes, no, or nothing that could be called one."""
+
+    effect: EffectId
+    word: bool | None
+
+
+def effect_answered(responses: Mapping[str, Any] | None) -> Answered | None:
     for key, response in (responses or {}).items():
         try:
             effect = EffectId(uuid.UUID(key))
         except ValueError:
             continue
         match response:
-            case types.ElicitResult(action="accept", content={"confirm": True}):
-                return effect, True
-            case types.ElicitResult(action="decline") | types.ElicitResult(action="accept", content={"confirm": False}):
-                return effect, False
+            case types.ElicitResult(action="accept", content={"confirm": bool(word)}):
+                return Answered(effect, word)
+            case types.ElicitResult(action="decline"):
+                return Answered(effect, False)
             case _:
-                return effect, None
+                return Answered(effect, None)
     return None
 
 

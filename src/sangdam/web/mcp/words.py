@@ -95,13 +95,12 @@ def refusal(called: Called, refused: Refusal, *, base_url: str, language: str) -
     return {**structured, "call_id": str(called.call)}
 
 
-def refused_by_person(tool: str, language: str) -> dict[str, Any]:
+def refused_by_person(language: str) -> dict[str, Any]:
     return {
         "code": "NEEDS_CONFIRMATION",
         "outcome": "needs_confirmation",
         "message": _in(language, _REFUSED_BY_PERSON),
         "retryable": False,
-        "tool": tool,
     }
 
 
