@@ -15,7 +15,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
-import anyio
 import httpx2
 import structlog
 from mcp import types
@@ -105,7 +104,7 @@ async def serve(base: str, token: str, ask_seconds: float) -> None:
 async def speak(server: Server[Any]) -> None:
     """Over standard input and output, to the end of the first."""
     async with standard_input() as lines:
-        streams = stdio_server(stdin=cast("anyio.AsyncFile[str]", lines)) if lines is not None else stdio_server()
+        streams = stdio_server(stdin=cast("Any", lines)) if lines is not None else stdio_server()
         async with streams as (incoming, outgoing):
             await server.run(incoming, outgoing, server.create_initialization_options())
 
