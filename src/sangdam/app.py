@@ -37,7 +37,7 @@ from sangdam.conversations.sessions import Sessions
 from sangdam.conversations.tools import tools as conversation_tools
 from sangdam.conversations.turns import TurnBook
 from sangdam.core.clock import Clock, SystemClock
-from sangdam.core.errors import SangdamError
+from sangdam.core.errors import Refused, SangdamError
 from sangdam.core.ids import OrgId, SessionId, TurnId
 from sangdam.db.checks import database_findings
 from sangdam.db.database import Database
@@ -70,14 +70,6 @@ KEPT_DAYS = timedelta(days=1)
 DRAIN_SECONDS = 14.0
 """What runs may end within this; a tool used in its last moment and the doors still end within the 25 s a process has."""
 JOB_BUDGETS = {"retention": timedelta(minutes=30), "reconcile": timedelta(seconds=50)}
-
-
-class Refused(Exception):
-    """This build may not start on this configuration; `findings` says why, all of it."""
-
-    def __init__(self, findings: tuple[str, ...]) -> None:
-        super().__init__("; ".join(findings))
-        self.findings = findings
 
 
 @dataclass(frozen=True)

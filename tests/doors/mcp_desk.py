@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
@@ -97,7 +97,7 @@ class Desk:
     def url(self) -> str:
         return self.shop.base + "/mcp"
 
-    def client(self, token: str, mode: str = MODERN, **more: Any) -> "AbstractClient":
+    def client(self, token: str, mode: str = MODERN, **more: Any) -> AbstractAsyncContextManager[Client]:
         return a_client(self.url, token, mode, **more)
 
     async def post(self, token: str | None, body: Any, **headers: str) -> httpx2.Response:
@@ -129,10 +129,6 @@ class Desk:
         """In the console, as the owner."""
         headers = await self.shop.sign_in()
         return await self.shop.http.post(f"/api/approvals/{effect}", json={"decision": decision}, headers=headers)
-
-
-AbstractClient = Any
-Elicited = Callable[[types.ElicitRequestFormParams], Awaitable[types.ElicitResult] | types.ElicitResult]
 
 
 @asynccontextmanager

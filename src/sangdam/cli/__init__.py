@@ -9,8 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from sangdam.app import Refused
-from sangdam.core.errors import Kind, SangdamError
+from sangdam.core.errors import Kind, Refused, SangdamError
 from sangdam.settings import Settings, SettingsRefused
 
 REFUSED = 3

@@ -29,10 +29,9 @@ from mcp.shared.message import ServerMessageMetadata
 from mcp.types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import TypeAdapter
 
-from sangdam.app import Refused
-from sangdam.cli.processes import until_told
+from sangdam.cli.signals import until_told
 from sangdam.core import logs
-from sangdam.core.errors import Kind, SangdamError
+from sangdam.core.errors import Kind, Refused, SangdamError
 
 log = structlog.get_logger(__name__)
 
