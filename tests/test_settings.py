@@ -260,6 +260,13 @@ def test_without_a_way_to_raise_an_alarm_production_does_not_start() -> None:
     assert findings(ALERT_EMAIL_TO=None, ALERT_WEBHOOK_URL="https://hooks.moonlight.co.kr/x") == ()
 
 
+def test_what_a_client_needs_beside_the_product_is_no_unknown_setting() -> None:
+    loaded = Settings.load({"SANGDAM_API_TOKEN": "sgd_x", "SANGDAM_URL": "https://chat.example.com"})
+    assert loaded.profile == "dev"
+    with pytest.raises(SettingsRefused, match="SANGDAM_TOKEN"):
+        Settings.load({"SANGDAM_TOKEN": "sgd_x"})
+
+
 def test_rates_may_be_raised_outside_production_only() -> None:
     assert Settings.load({"SANGDAM_CHAT_PER_10S": "100000"}).chat_per_10s == 100_000
     assert findings(SANGDAM_CHAT_PER_10S="11") == ("SANGDAM_CHAT_PER_10S may not be raised",)

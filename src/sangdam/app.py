@@ -41,7 +41,7 @@ from sangdam.conversations.sessions import Sessions
 from sangdam.conversations.tools import tools as conversation_tools
 from sangdam.conversations.turns import TurnBook
 from sangdam.core.clock import Clock, SystemClock
-from sangdam.core.errors import SangdamError
+from sangdam.core.errors import Refused, SangdamError
 from sangdam.core.ids import OrgId, SessionId, TurnId
 from sangdam.db.checks import database_findings
 from sangdam.db.database import Database, Transaction
@@ -81,14 +81,6 @@ DRAIN_SECONDS = 14.0
 JOB_BUDGETS = {"retention": timedelta(minutes=30), "reconcile": timedelta(seconds=50)}
 
 
-class Refused(Exception):
-    """This build may not start on this configuration; `findings` says why, all of it."""
-
-    def __init__(self, findings: tuple[str, ...]) -> None:
-        super().__init__("; ".join(findings))
-        self.findings = findings
-
-
 @dataclass(frozen=True)
 class Surroundings:
     """Where the foreign systems are, when they are not the real ones; what only tests and the demo change."""
@@ -108,6 +100,8 @@ class Surroundings:
     refusal_floor_s: float = 0.6
     clock: Clock | None = None
     image_hosts: tuple[str, ...] = ()
+    more_tools: tuple[Tool, ...] = ()
+    """Contributed from outside; they pass the same gate."""
 
 
 class Product:
@@ -206,6 +200,7 @@ class Product:
             ),
             *conversation_tools(codes, self.review),
             *restock_tools(waiting),
+            *self._around.more_tools,
         )
 
     def _solapi(self, http: httpx2.AsyncClient) -> Channel | None:

@@ -87,6 +87,8 @@ SECRETS = (
     "SMTP_PASSWORD",
 )
 TEST_SWITCHES = ("SANDBOX_MALL", "SANDBOX_FAULTS", "OTP_FIXED_CODE", "CLOCK_AT")
+OF_CLIENTS = ("SANGDAM_API_TOKEN", "SANGDAM_URL")
+"""What `sangdam mcp` reads: no settings of the product, and no mistake beside them."""
 _RATES = ("SANGDAM_CHAT_PER_10S", "SANGDAM_CHAT_PER_MIN", "SANGDAM_JOINS_PER_MIN_IP", "SANGDAM_TICKETS_PER_MIN_IP")
 _PUBLIC_URLS = {
     "PUBLIC_BASE_URL": "https",
@@ -422,7 +424,9 @@ def _read(environment: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ..
     """Canonical names to values, and what is wrong with the names themselves."""
     given = {name: value.strip() for name, value in environment.items() if value.strip()}
     findings = [
-        f"{name}: no such setting" for name in sorted(given) if name.startswith("SANGDAM_") and name not in _FIELDS
+        f"{name}: no such setting"
+        for name in sorted(given)
+        if name.startswith("SANGDAM_") and name not in _FIELDS and name not in OF_CLIENTS
     ]
     raw = {name: value for name, value in given.items() if name in _FIELDS or name == "SUPABASE_SERVICE_ROLE_KEY"}
     for alias, name in ALIASES.items():

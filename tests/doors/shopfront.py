@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import httpx2
 import uvicorn
@@ -25,6 +25,7 @@ from sangdam.db.database import Database
 from sangdam.db.testing import Addresses
 from sangdam.orgs import Member
 from sangdam.settings import Settings
+from sangdam.tools.model import Tool
 from sangdam.tools.registry import sync_catalogue
 from sangdam.web import Widget, Widgets
 from sangdam.web.server import Site, server_config
@@ -192,15 +193,18 @@ class Shopfront:
         self.clock.move(**moved)
         self.site.hub.tick()
 
-    async def token(self, *scopes: str) -> str:
+    async def token(
+        self, *scopes: str, acts_as: Literal["on_behalf", "staff"] = "on_behalf", operated_by_person: bool = False
+    ) -> str:
         return (
             await self.product.tokens.issue(
                 self.owner,
                 name="test",
                 scopes=scopes,
-                acts_as="on_behalf",
+                acts_as=acts_as,
                 lasts=timedelta(days=1),
                 trace_id=new_trace_id(),
+                operated_by_person=operated_by_person,
             )
         )[1]
 
@@ -250,7 +254,12 @@ async def until(condition: Any, *, seconds: float = PATIENCE) -> None:
 
 @asynccontextmanager
 async def open_shop(
-    addresses: Addresses, *, working: bool = False, demo: bool = False, settings: Mapping[str, str] | None = None
+    addresses: Addresses,
+    *,
+    working: bool = False,
+    demo: bool = False,
+    settings: Mapping[str, str] | None = None,
+    more_tools: tuple[Tool, ...] = (),
 ) -> AsyncIterator[Shopfront]:
     """An org with a widget; with `working`, its agent answers."""
     listening = socket.socket()
@@ -267,7 +276,7 @@ async def open_shop(
     async def shop_of(_: OrgId) -> Any:
         return mall
 
-    around = Surroundings(shop=shop_of, orderer_floor_s=0.0, refusal_floor_s=0.0, clock=clock)
+    around = Surroundings(shop=shop_of, orderer_floor_s=0.0, refusal_floor_s=0.0, clock=clock, more_tools=more_tools)
     async with contextlib.AsyncExitStack() as closing:
         product = await closing.enter_async_context(opened(Settings.load(given), addresses.app, around=around, pool=8))
         async with await Database.open(addresses.owner, min_size=1, max_size=1) as owner_db, owner_db.system() as tx:

@@ -9,8 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from sangdam.app import Refused
-from sangdam.core.errors import Kind, SangdamError
+from sangdam.core.errors import Kind, Refused, SangdamError
 from sangdam.settings import Settings, SettingsRefused
 
 REFUSED = 3
@@ -138,6 +137,20 @@ def chat(
     from sangdam.cli.chat import chat as talk
 
     run(talk(file, out))
+
+
+@app.command()
+def mcp(
+    url: Annotated[
+        str | None, typer.Option(envvar="SANGDAM_URL", help="The server; without it the running demo.")
+    ] = None,
+    file: Annotated[str, typer.Option("--demo", help="The demo's description file.")] = ".sangdam/demo/demo.json",
+    ask_seconds: Annotated[int, typer.Option(min=1, max=600, help="How long a person has to answer a question.")] = 540,
+) -> None:
+    """MCP over stdio, as a bridge to a running server. The token is taken from SANGDAM_API_TOKEN."""
+    from sangdam.cli.mcp import bridge
+
+    run(bridge(url=url, demo=file, ask_seconds=ask_seconds))
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import httpx2
 from rich.console import Console
 from rich.panel import Panel
 
-from sangdam.app import Refused
+from sangdam.core.errors import Refused
 
 WAIT_SECONDS = 30.0
 

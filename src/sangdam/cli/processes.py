@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -17,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sangdam.app import Product, Refused, Surroundings, opened, working
+from sangdam.cli.signals import until_told
 from sangdam.core import logs
 from sangdam.core.errors import Kind, SangdamError
 from sangdam.db.checks import row_security_findings
@@ -73,15 +73,6 @@ def bound(host: str, port: int) -> socket.socket:
         raise SangdamError(Kind.UNAVAILABLE, f"port {port} is taken") from None
     listening.set_inheritable(True)
     return listening
-
-
-async def until_told() -> None:
-    """Returns at SIGINT or SIGTERM."""
-    told = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for sign in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(sign, told.set)
-    await told.wait()
 
 
 async def run_doors(server: Doors, site: Site, *, rest: Callable[[], Awaitable[None]] | None = None) -> None:

@@ -77,6 +77,12 @@ class Sessions:
         row = await store.session_row(org, tx, session)
         return _session(row) if row is not None else None
 
+    async def by_code(self, org: OrgId, code: str) -> Session | None:
+        """By the number that people read to each other (`S-7KQ2MD`); None for another org's."""
+        async with self._db.org(org) as tx:
+            row = await store.session_by_code(org, tx, code)
+        return _session(row) if row is not None else None
+
     async def issue_resume(self, org: OrgId, session: SessionId) -> str:
         """A new resume token, 24 hours; the earlier one ends when the new one is used, a minute from now at the latest."""
         token, now = secrets.token_urlsafe(32), self._clock.now()

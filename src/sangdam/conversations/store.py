@@ -39,6 +39,11 @@ async def session_row(org: OrgId, tx: Transaction, session: SessionId) -> Row | 
     return await tx.fetchrow(f"select {_SESSION} from d_conv_sessions where org_id = $1 and id = $2", org, session)  # noqa: S608
 
 
+async def session_by_code(org: OrgId, tx: Transaction, code: str) -> Row | None:
+    query = f"select {_SESSION} from d_conv_sessions where org_id = $1 and session_code = $2"  # noqa: S608
+    return await tx.fetchrow(query, org, code)
+
+
 async def set_resume(
     org: OrgId, tx: Transaction, session: SessionId, token_hash: str, *, now: datetime, expires_at: datetime, previous_until: datetime
 ) -> None:  # fmt: skip

@@ -42,3 +42,11 @@ class SangdamError(Exception):
         self.fields = fields
         self.retry_after = retry_after
         """Seconds."""
+
+
+class Refused(Exception):
+    """This build may not start on this configuration; `findings` says why, all of it."""
+
+    def __init__(self, findings: tuple[str, ...]) -> None:
+        super().__init__("; ".join(findings))
+        self.findings = findings

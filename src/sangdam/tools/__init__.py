@@ -4,7 +4,8 @@ from sangdam.tools.codes import CODES, Code
 from sangdam.tools.effects import ByMember, ByShopper, Effects
 from sangdam.tools.gate import Gate
 from sangdam.tools.policies import Policies
-from sangdam.tools.registry import Registry, check_catalogue, published_schema, seed_policies, sync_catalogue
+from sangdam.tools.published import published_output, published_schema
+from sangdam.tools.registry import Registry, check_catalogue, seed_policies, sync_catalogue
 
 __all__ = [
     "CODES",
@@ -16,6 +17,7 @@ __all__ = [
     "Policies",
     "Registry",
     "check_catalogue",
+    "published_output",
     "published_schema",
     "seed_policies",
     "sync_catalogue",

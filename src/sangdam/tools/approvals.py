@@ -1,5 +1,6 @@
 """Changes that wait for a person: proposed by an MCP client, an API caller or a member, accepted by a member in the console."""
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,8 +44,10 @@ class Approvals:
             rows = await store.proposals(tx, by.org, now=self._clock.now(), limit=limit)
         return tuple(_approval(row) for row in rows)
 
-    async def decide(self, by: Member, effect: EffectId, *, approve: bool, trace_id: str) -> Approval:
-        """Yes or no to exactly these arguments. What was decided the same way before stays so.
+    async def decide(
+        self, by: Member, effect: EffectId, *, approve: bool, trace_id: str, token: uuid.UUID | None = None
+    ) -> Approval:
+        """Yes or no to exactly these arguments. What was decided the same way before stays so. `token`: asked in front of its client.
 
         Raises FORBIDDEN; NOT_FOUND for what was never asked of a person; CONFLICT when it was decided otherwise or ran out.
         """
@@ -70,7 +73,9 @@ class Approvals:
             if decided is None:
                 raise SangdamError(Kind.CONFLICT, "this change was decided meanwhile")
             actor = {"kind": "member", "id": by.user, "role": by.role.value}
-            payload = {"effect_id": effect, "tool": found.tool_name}
+            payload: dict[str, object] = {"effect_id": effect, "tool": found.tool_name}
+            if token is not None:
+                payload["token_id"] = token
             await append(tx, by.org, events=[AuditEvent(kind, actor, now, trace_id, payload, session=found.session)])
         return _approval(decided)
 

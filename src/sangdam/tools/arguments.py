@@ -20,9 +20,11 @@ from sangdam.tools.model import Assurance, Caller, CallerKind, Invalid, Tool
 
 VERIFICATION_TOKEN = "customer_verification_token"
 IDEMPOTENCY_KEY = "idempotency_key"
-OF_THE_CALL = frozenset({VERIFICATION_TOKEN, IDEMPOTENCY_KEY})
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
-_KEY = re.compile(r"[\x21-\x7e]{8,128}")
+JUDGED_FIRST = frozenset({VERIFICATION_TOKEN, IDEMPOTENCY_KEY})
+TOKEN_SHAPE = r"[A-Za-z0-9_-]{43}"
+KEY_SHAPE = r"[\x21-\x7e]{8,128}"
+_TOKEN = re.compile(TOKEN_SHAPE)
+_KEY = re.compile(KEY_SHAPE)
 _MAX_DEPTH = 8
 
 
@@ -44,7 +46,7 @@ def read_arguments(tool: Tool, caller: Caller, raw: Mapping[str, object]) -> Arg
         return Invalid(fields=("(too deep)",))
     token = key = None
     if caller.kind is not CallerKind.AGENT:
-        if tool.assurance is not Assurance.ANONYMOUS or tool.assurance_when is not None:
+        if needs_proof(tool):
             token = given.pop(VERIFICATION_TOKEN, None)
         key = given.pop(IDEMPOTENCY_KEY, None)
     wrong = [
@@ -63,6 +65,11 @@ def read_arguments(tool: Tool, caller: Caller, raw: Mapping[str, object]) -> Arg
             )
         )
     return Arguments(model, fields_of(model), cast("str | None", token), cast("str | None", key))
+
+
+def needs_proof(tool: Tool) -> bool:
+    """Whether a proof of who asks can matter to it."""
+    return tool.assurance is not Assurance.ANONYMOUS or tool.assurance_when is not None
 
 
 def fields_of(model: BaseModel) -> dict[str, Any]:
@@ -84,7 +91,7 @@ def digest(hasher: Hasher, org: OrgId, tool: Tool, fields: Mapping[str, Any]) ->
 
 def names_of(model: type[BaseModel]) -> frozenset[str]:
     """What an argument may be called: the fields, what else they are called, and what belongs to the call."""
-    names = set(OF_THE_CALL)
+    names = set(JUDGED_FIRST)
     for name, field in model.model_fields.items():
         names.add(name)
         match field.validation_alias:

@@ -8,7 +8,7 @@ from typing import assert_never
 from sangdam.core.ids import CallId, EffectId
 from sangdam.core.mask import STARS, mask_text
 from sangdam.db.chain import AuditCall, AuditEvent, EventType, Status
-from sangdam.tools.arguments import OF_THE_CALL, names_of, signed
+from sangdam.tools.arguments import JUDGED_FIRST, names_of, signed
 from sangdam.tools.effects import caller_json, pack
 from sangdam.tools.masking import hidden, masked
 from sangdam.tools.model import (
@@ -89,7 +89,7 @@ class Record:
             known = names_of(self.tool.input)
             bad = {name.partition(".")[0] for name in wrong}
             # Only when a field of the tool was found wrong has the schema read them all; else they may be anything.
-            read = known - bad if bad & (known - OF_THE_CALL) else frozenset[str]()
+            read = known - bad if bad & (known - JUDGED_FIRST) else frozenset[str]()
             return masked(hidden(self.raw, known=known, read=read), self.masks)
         shown = signed(self.tool, self.fields)
         unsigned = {name: STARS for name in self.tool.unsigned_fields if name in self.fields}

@@ -2,14 +2,13 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from sangdam.core.ids import OrgId
 from sangdam.db.chain import canonical
 from sangdam.db.database import Transaction
 from sangdam.tools import store
-from sangdam.tools.arguments import IDEMPOTENCY_KEY, VERIFICATION_TOKEN
-from sangdam.tools.model import Assurance, Tool
+from sangdam.tools.model import Tool
+from sangdam.tools.published import OF_THE_CALL
 from sangdam.tools.store import CatalogueRow
 
 PREFIX = "cafe24:"
@@ -43,17 +42,6 @@ class Registry:
     @property
     def rows(self) -> Mapping[str, CatalogueRow]:
         return self._rows
-
-
-def published_schema(tool: Tool) -> dict[str, Any]:
-    """The JSON schema for API and MCP callers: the tool's input and the two names that belong to the call."""
-    schema = tool.input.model_json_schema()
-    properties = dict(schema.get("properties", {}))
-    if tool.assurance is not Assurance.ANONYMOUS or tool.assurance_when is not None:
-        properties[VERIFICATION_TOKEN] = {"type": "string", "minLength": 43, "maxLength": 43}
-    if tool.effect == "write":
-        properties[IDEMPOTENCY_KEY] = {"type": "string", "minLength": 8, "maxLength": 128}
-    return {**schema, "properties": properties}
 
 
 async def sync_catalogue(tx: Transaction, registry: Registry) -> None:
@@ -95,6 +83,9 @@ async def seed_policies(tx: Transaction, org: OrgId, registry: Registry) -> None
 def _check(tool: Tool) -> None:
     if tool.input.model_config.get("extra") != "forbid":
         raise ValueError(f"{tool.name}: its input must forbid unknown fields")
+    taken = sorted(set(tool.input.model_fields) & set(OF_THE_CALL))
+    if taken:
+        raise ValueError(f"{tool.name}: {taken} are names of the call, not of an argument")
     if tool.confirmation and (tool.preview is None or tool.effect != "write"):
         raise ValueError(f"{tool.name}: what needs confirmation is a write with a preview")
     if tool.confirmation and tool.unsigned_fields:

@@ -70,7 +70,12 @@ class Callers:
         bearer = _bearer(request)
         if bearer is None or not bearer.startswith(PREFIX):
             return ByMember(await self.member(request))
-        token = await self._parts.tokens.find(bearer)
+        return await self.by_token(request)
+
+    async def by_token(self, request: Request) -> ByToken:
+        """An API token and nothing else. Raises UNAUTHORIZED, the same for one that never was and one that has ended."""
+        bearer = _bearer(request)
+        token = await self._parts.tokens.find(bearer) if bearer is not None else None
         if token is None:
             raise SangdamError(Kind.UNAUTHORIZED, "no such token, or it has ended")
         request.state.trusted = True

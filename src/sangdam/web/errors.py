@@ -19,26 +19,26 @@ class Face:
     close: int
     """Socket close code."""
     rpc: int
-    """JSON-RPC error code (protocol faults of MCP only)."""
+    """JSON-RPC error code (protocol faults of MCP only): one of JSON-RPC's own, or of -32000 to -32019, which MCP leaves to us."""
     retryable: bool
     ko: str
     en: str
 
 
 FACES: Mapping[Kind, Face] = {
-    Kind.UNAUTHORIZED: Face(401, 4401, -32001, False, "다시 연결해 주세요.", "Please sign in again."),
-    Kind.ORG_PENDING: Face(403, 4403, -32003, False, "관리자의 승인을 기다리고 있어요.", "Waiting for approval by an admin."),
-    Kind.FORBIDDEN: Face(403, 4403, -32003, False, "지금은 이 요청을 처리할 수 없어요.", "This is not allowed."),
-    Kind.NOT_FOUND: Face(404, 4404, -32004, False, "찾으시는 내용이 없어요.", "Nothing was found here."),
-    Kind.CONFLICT: Face(409, 4400, -32009, False, "그 사이에 내용이 바뀌었어요. 다시 확인해 주세요.", "This has changed meanwhile."),
+    Kind.UNAUTHORIZED: Face(401, 4401, -32010, False, "다시 연결해 주세요.", "Please sign in again."),
+    Kind.ORG_PENDING: Face(403, 4403, -32011, False, "관리자의 승인을 기다리고 있어요.", "Waiting for approval by an admin."),
+    Kind.FORBIDDEN: Face(403, 4403, -32011, False, "지금은 이 요청을 처리할 수 없어요.", "This is not allowed."),
+    Kind.NOT_FOUND: Face(404, 4404, -32012, False, "찾으시는 내용이 없어요.", "Nothing was found here."),
+    Kind.CONFLICT: Face(409, 4400, -32013, False, "그 사이에 내용이 바뀌었어요. 다시 확인해 주세요.", "This has changed meanwhile."),
     Kind.TOO_LARGE: Face(413, 4413, -32600, False, "보내신 내용이 너무 커요.", "That was too large."),
     Kind.INVALID_BODY: Face(400, 4400, -32600, False, "보내신 내용을 읽지 못했어요.", "The request could not be read."),
     Kind.INVALID_PARAMS: Face(400, 4400, -32602, False, "입력하신 내용을 확인해 주세요.", "Please check what was entered."),
     Kind.IDEMPOTENCY_MISMATCH: Face(422, 4400, -32600, False, "같은 요청 번호로 다른 내용이 왔어요.", "The key was used for another request."),
-    Kind.DUPLICATE_REQUEST: Face(409, 4400, -32009, True, "같은 요청을 처리하고 있어요.", "The same request is being worked on."),
-    Kind.RATE_LIMIT: Face(429, 4429, -32029, True, "요청이 조금 많아요. 잠시 뒤에 다시 시도해 주세요.", "Too many requests. Please wait a moment."),
-    Kind.CONFIG: Face(424, 4500, -32603, False, "아직 준비되지 않은 기능이에요.", "This is not set up yet."),
-    Kind.UNAVAILABLE: Face(503, 1012, -32603, True, "지금 잠시 연결이 원활하지 않아요. 곧 다시 시도해 주세요.", "We are briefly unavailable. Please try again."),
+    Kind.DUPLICATE_REQUEST: Face(409, 4400, -32013, True, "같은 요청을 처리하고 있어요.", "The same request is being worked on."),
+    Kind.RATE_LIMIT: Face(429, 4429, -32014, True, "요청이 조금 많아요. 잠시 뒤에 다시 시도해 주세요.", "Too many requests. Please wait a moment."),
+    Kind.CONFIG: Face(424, 4500, -32016, False, "아직 준비되지 않은 기능이에요.", "This is not set up yet."),
+    Kind.UNAVAILABLE: Face(503, 1012, -32015, True, "지금 잠시 연결이 원활하지 않아요. 곧 다시 시도해 주세요.", "We are briefly unavailable. Please try again."),
     Kind.INTERNAL: Face(500, 4500, -32603, False, "처리하지 못했어요. 잠시 뒤에 다시 시도해 주세요.", "Something went wrong. Please try again later."),
 }  # fmt: skip
 

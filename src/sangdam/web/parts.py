@@ -14,7 +14,7 @@ from sangdam.conversations.sessions import Sessions
 from sangdam.core.clock import Clock
 from sangdam.core.ids import OrgId
 from sangdam.db.database import Database
-from sangdam.orgs import Accounts, ApiTokens, Hasher, KeyRing, Member
+from sangdam.orgs import Accounts, ApiTokens, Hasher, KeyRing, Member, Scope
 from sangdam.tools import Gate, Policies
 from sangdam.tools.approvals import Approvals
 from sangdam.tools.standing import Standings
@@ -33,6 +33,8 @@ class Limits:
     tickets_per_min_ip: int = 30
     logins_per_hour_ip: int = 10
     sockets_per_conversation: int = 5
+    mcp_at_once: int = 20
+    """Requests of one token under way at a time."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,21 @@ class Demo:
     """The demo shop front at `/demo/shop`."""
 
     widget_key: str
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Texts that MCP clients may read at `sangdam://<name>/<key>`."""
+
+    name: str
+    template: str
+    title: str
+    description: str
+    scope: Scope
+    """What a token needs."""
+    read: Callable[[OrgId, str], Awaitable[str | None]]
+    """`(org, key)`; None when there is nothing."""
+    media_type: str = "text/plain"
 
 
 @dataclass(frozen=True)
@@ -88,6 +105,8 @@ class Parts:
     """Metrics of this process; what the gate counts is in it already."""
     demo: Demo | None = None
     doors: frozenset[Door] = frozenset({"http", "ws", "mcp"})
+    shelves: tuple[Shelf, ...] = ()
+    """What MCP clients may read besides conversations."""
     image_hosts: tuple[str, ...] = IMAGE_HOSTS
     """Where pictures of products may come from, as CSP sources."""
 

@@ -1,8 +1,8 @@
 """Joins the doors into one application and says how a server has to run it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from contextlib import asynccontextmanager
-from typing import Any
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -30,6 +30,9 @@ from sangdam.web.waiting import Waits
 from sangdam.web.widget_api import Tables, widget_routes
 from sangdam.web.widgets import Widgets
 from sangdam.web.wire import LARGEST_FRAME, Wire
+
+if TYPE_CHECKING:
+    from sangdam.web.mcp import McpDoor
 
 SOCKET_PATH = "/ws"
 
@@ -86,15 +89,18 @@ def create_web(parts: Parts) -> Site:
     )
     hub = Hub(parts, widgets, tickets, limit)
     chat = Chat(parts, waits, limit)
+    calls = ToolCalls(parts.gate, parts.standings, parts.sessions, parts.clock)
+    mcp = _mcp_door(parts, callers, calls) if "mcp" in parts.doors else None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        hub.start()
-        try:
+        async with AsyncExitStack() as closing:
+            hub.start()
+            closing.push_async_callback(hub.stop)
+            closing.callback(waits.end)
+            if mcp is not None:
+                await closing.enter_async_context(mcp.open())
             yield
-        finally:
-            waits.end()
-            await hub.stop()
 
     site = Site(
         title="Sangdam",
@@ -115,14 +121,21 @@ def create_web(parts: Parts) -> Site:
         site.include_router(widget_routes(parts, Tables(parts, widgets, tickets, callers), chat, waits))
         site.include_router(page_routes(parts, widgets, Assets()))
         replays = Replays(parts.db, parts.keyring, parts.hasher, parts.clock)
-        calls = ToolCalls(parts.gate, parts.standings, parts.sessions, parts.clock)
         site.include_router(tool_routes(calls, parts.policies, parts.approvals, callers, replays))
         site.include_router(token_routes(parts.tokens, callers, replays))
+    if mcp is not None:
+        site.include_router(mcp.routes())
     site.add_exception_handler(SangdamError, refused)
     site.add_exception_handler(RequestValidationError, misread)
     site.add_exception_handler(HTTPException, unrouted)
     site.add_middleware(Frame, secure=parts.secure)
     return site
+
+
+def _mcp_door(parts: Parts, callers: Callers, calls: ToolCalls) -> "McpDoor":
+    from sangdam.web.mcp import McpDoor  # the SDK takes half a second to load
+
+    return McpDoor(parts, callers, calls)
 
 
 def server_config(site: Site, *, host: str, port: int, **more: Any) -> Config:

@@ -8,14 +8,11 @@ from dataclasses import dataclass, replace
 
 from sangdam.conversations.sessions import Sessions
 from sangdam.core.clock import Clock
-from sangdam.core.ids import CallId, EffectId, SessionId, new_uuid
-from sangdam.orgs import Member
-from sangdam.tools.effects import ByMember
+from sangdam.core.ids import CallId, SessionId, new_uuid
 from sangdam.tools.gate import Gate
 from sangdam.tools.model import Caller, CallerKind, Outcome, Tool
 from sangdam.tools.standing import Standing, Standings
-from sangdam.web.callers import ByMember as KnownMember
-from sangdam.web.callers import ByToken, Known
+from sangdam.web.callers import ByMember, ByToken, Known
 
 AS_STAFF_SCOPE = "orders:staff"
 
@@ -55,7 +52,9 @@ class ToolCalls:
         self._sessions = sessions
         self._clock = clock
 
-    async def call(self, known: Known, asked: Asked, *, trace_id: str, ip: str | None) -> Called:
+    async def call(
+        self, known: Known, asked: Asked, *, trace_id: str, ip: str | None, call_id: CallId | None = None
+    ) -> Called:
         """Raises nothing that the gate did not."""
         started = self._clock.monotonic()
         caller = self.caller(known, trace_id=trace_id, ip=ip, as_staff=asked.as_staff, reason=asked.staff_reason)
@@ -67,7 +66,7 @@ class ToolCalls:
             params["customer_verification_token"] = asked.proof
         if asked.key is not None:
             params["idempotency_key"] = asked.key
-        call = CallId(new_uuid())
+        call = call_id or CallId(new_uuid())
         outcome = await self._gate.call(caller, asked.tool, params, confirmation=asked.digest, call_id=call)
         tool = await self._gate.find(caller, asked.tool)
         return Called(
@@ -88,7 +87,7 @@ class ToolCalls:
         reason: str | None = None,
     ) -> Caller:
         match known:
-            case KnownMember(member):
+            case ByMember(member):
                 return Caller(
                     org=member.org, kind=CallerKind.MEMBER, id=str(member.user), trace_id=trace_id, role=member.role.value, on_behalf=not as_staff,
                     staff_reason=reason if as_staff else None, client_ip=ip,
@@ -108,7 +107,3 @@ class ToolCalls:
 
     async def standings(self, known: Known) -> tuple[Standing, ...]:
         return await self._standings.of(self.caller(known, trace_id=""))
-
-    async def accepted(self, member: Member, effect: EffectId) -> bool:
-        """The member who owns a token accepted its proposal in front of the client. False when there is nothing to accept any more."""
-        return await self._gate.effects.confirm(member.org, effect, by=ByMember(member.user)) is not None

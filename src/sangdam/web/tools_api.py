@@ -1,8 +1,7 @@
 """Tools over HTTP: how they stand, one call, policies, and what waits for a person (interfaces.md §2.2)."""
 
 import uuid
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from fastapi.responses import JSONResponse
@@ -11,30 +10,19 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from sangdam.core.clock import kst
 from sangdam.core.errors import Kind, SangdamError
 from sangdam.core.ids import EffectId, SessionId
-from sangdam.core.mask import mask_value
 from sangdam.orgs import Member, Permission, Scope
 from sangdam.tools.approvals import Approval, Approvals
 from sangdam.tools.audit import status_of
 from sangdam.tools.codes import CODES
-from sangdam.tools.model import (
-    Conditions,
-    Denied,
-    Done,
-    Failed,
-    Invalid,
-    MaskingRules,
-    NeedsConfirmation,
-    NeedsVerification,
-    Outcome,
-    Unknown,
-)
+from sangdam.tools.model import Conditions, Done, Invalid, MaskingRules, Unknown
 from sangdam.tools.policies import Policies, shown
 from sangdam.tools.policy import PolicyRow
-from sangdam.tools.registry import published_schema
+from sangdam.tools.published import published_schema
 from sangdam.tools.standing import Standing
 from sangdam.web.callers import ByMember, Callers, Known
 from sangdam.web.errors import answers, body, tool_words
 from sangdam.web.http import language_of, trace_id_of
+from sangdam.web.outcomes import confirmation_of, effect_of, is_retryable, ops_of, retry_after, told
 from sangdam.web.replays import REPLAYED, Answer, Replays
 from sangdam.web.tool_calls import Asked, Called, ToolCalls
 
@@ -363,60 +351,3 @@ def call_answer(called: Called, *, trace_id: str, language: str) -> JSONResponse
     )
     headers = {"retry-after": str(max(1, round(wait)))} if wait is not None else None
     return JSONResponse({**error, **content}, known.http, headers)
-
-
-def told(outcome: Outcome) -> dict[str, Any] | None:
-    """What of an outcome its caller may go on with."""
-    match outcome:
-        case Done(result):
-            return dict(result)
-        case NeedsVerification(level, purpose, reason):
-            return {"level": level.name, "purpose": purpose, "reason": reason}
-        case Failed(detail=detail) if "left" in detail:
-            return {"left": detail["left"]}
-        case _:
-            return None
-
-
-def effect_of(outcome: Outcome) -> EffectId | None:
-    return outcome.effect if isinstance(outcome, Done | NeedsConfirmation | Unknown) else None
-
-
-def confirmation_of(outcome: Outcome) -> dict[str, Any] | None:
-    if not isinstance(outcome, NeedsConfirmation):
-        return None
-    return {
-        "digest": outcome.digest,
-        "preview": dict(outcome.preview),
-        "expires_at": kst(outcome.expires_at).isoformat(),
-        "reason": outcome.reason,
-    }
-
-
-def retry_after(outcome: Outcome) -> float | None:
-    """Seconds."""
-    match outcome:
-        case Denied(retry_after=seconds):
-            return seconds
-        case Failed(detail=detail) if isinstance(seconds := detail.get("retry_after"), int | float):
-            return float(seconds)
-        case _:
-            return None
-
-
-def is_retryable(outcome: Outcome) -> bool:
-    return (
-        outcome.retryable
-        if isinstance(outcome, Failed)
-        else not isinstance(outcome, Done) and CODES[outcome.code].retryable
-    )
-
-
-def ops_of(outcome: Outcome) -> str:
-    """For operators: the code's hint and what the tool knows, masked."""
-    detail: Mapping[str, Any] = outcome.detail if isinstance(outcome, Failed | Invalid) else {}
-    hint = CODES[outcome.code].hint if not isinstance(outcome, Done) else ""
-    if isinstance(outcome, NeedsVerification | NeedsConfirmation):
-        detail = {"reason": outcome.reason}
-    shown_detail = cast("Mapping[str, object]", mask_value("detail", dict(detail)))
-    return " ".join([hint, *(f"{name}={value}" for name, value in shown_detail.items())])[:600]
