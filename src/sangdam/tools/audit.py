@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import assert_never
+from typing import assert_never, cast
 
 from sangdam.core.ids import CallId, EffectId
 from sangdam.core.mask import STARS, mask_text
 from sangdam.db.chain import AuditCall, AuditEvent, EventType, Status
 from sangdam.tools.arguments import signed
-from sangdam.tools.effects import caller_json, pack
-from sangdam.tools.masking import hidden, masked
+from sangdam.tools.effects import caller_json, packed_masked
+from sangdam.tools.masking import bare, hidden, masked
 from sangdam.tools.model import (
     Assurance,
     Caller,
@@ -60,7 +60,7 @@ class Record:
     def closed(self, outcome: Outcome, latency_ms: int, at: datetime) -> AuditCall:
         wrong = outcome.fields if isinstance(outcome, Invalid) else ()
         request, touched = self._request(wrong)
-        response, more = masked(pack(outcome), self.masks)
+        response, more = packed_masked(outcome, self.masks, foreign=self.tool is not None and self.tool.foreign)
         if isinstance(outcome, Invalid) and self.fields is None:
             response["fields"] = [mask_text(name) for name in outcome.fields]
         code = None if isinstance(outcome, Done) else outcome.code
@@ -79,6 +79,10 @@ class Record:
     def _request(self, wrong: tuple[str, ...]) -> tuple[dict[str, object], frozenset[str]]:
         if self.tool is None:
             return hidden(self.raw, frozenset(self.raw)), frozenset()
+        if self.tool.foreign:
+            named = self.raw if self.fields is None else self.fields
+            shown = cast("dict[str, object]", bare(named))
+            return shown, frozenset(shown)
         if self.fields is None:
             names = {name.partition(".")[0] for name in wrong} | (set(self.raw) - set(self.tool.input.model_fields))
             bad = frozenset(name for name in self.raw if name in names or mask_text(name)[:60] in names)
