@@ -51,8 +51,10 @@ from sangdam.orgs.hours import Hours
 from sangdam.orgs.model import Org
 from sangdam.settings import Settings
 from sangdam.tools.approvals import Approvals
+from sangdam.tools.external import Servers
 from sangdam.tools.gate import Gate
 from sangdam.tools.model import Caller, Grant, Tool
+from sangdam.tools.packages import PackagesRefused, ToolContext, packaged_tools
 from sangdam.tools.policies import Policies
 from sangdam.tools.registry import Registry, seed_policies
 from sangdam.tools.standing import Standings
@@ -96,6 +98,8 @@ class Surroundings:
     orderer_floor_s: float = 0.4
     clock: Clock | None = None
     image_hosts: tuple[str, ...] = ()
+    more_tools: tuple[Tool, ...] = ()
+    """Beside ours and those of installed packages."""
 
 
 class Product:
@@ -134,12 +138,20 @@ class Product:
         self._sms = around.sms or self._solapi(http)
         self._mall = self._mall_client(http)
         self.review = Review(db, self.keyring, self._hours)
-        self.registry = Registry(self._tools())
+        self.registry = self._registry(http)
         self.organisations = Organisations(db, self.clock, seed=partial(seed_policies, registry=self.registry))
+        self.servers = Servers(db, self.keyring, self.clock, allow=settings.mcp_server_allow, build=self.build)
         self.gate = Gate(
-            db, self.registry, self.keyring, self.hasher, self.clock, redeem_token=self._redeem, people=self.review
+            db,
+            self.registry,
+            self.keyring,
+            self.hasher,
+            self.clock,
+            redeem_token=self._redeem,
+            people=self.review,
+            elsewhere=self.servers.find,
         )
-        self.standings = Standings(db, self.registry, self.clock)
+        self.standings = Standings(db, self.registry, self.clock, others=self.servers.tools)
         self.policies = Policies(db, self.registry, self.clock)
         self.approvals = Approvals(db, self.gate.effects, self.clock)
         book = TurnBook(self.keyring, self.hasher)
@@ -160,6 +172,17 @@ class Product:
         unknown = sorted(name for name in tools_named() if name not in self.registry)
         if unknown:
             raise Refused(tuple(f"a flow names the tool {name}, which is not registered" for name in unknown))
+
+    def _registry(self, http: httpx2.AsyncClient) -> Registry:
+        """Ours, those handed in, and those of installed packages; one that does not fit refuses the start."""
+        tools = (*self._tools(), *self._around.more_tools)
+        context = ToolContext(http, self.clock, self.build)
+        try:
+            return Registry((*tools, *packaged_tools(context, taken={tool.name for tool in tools})))
+        except PackagesRefused as refused:
+            raise Refused(refused.findings) from None
+        except ValueError as error:
+            raise Refused((str(error),)) from None
 
     def _tools(self) -> tuple[Tool, ...]:
         fixed = self.settings.otp_fixed_code
@@ -248,6 +271,7 @@ class Product:
         """Waits for calls and token renewals whose callers went away: an answer of the mall that is lost costs the connection."""
         await self.gate.drain()
         await self._mall.drain()
+        self.servers.close()
 
     async def health(self) -> Health:
         """What `/readyz` shows; a down mall or model is not unready."""
@@ -284,6 +308,7 @@ class Product:
             standings=self.standings,
             policies=self.policies,
             approvals=self.approvals,
+            servers=self.servers,
             shop_name=self.shop_name,
             opening=opening_message,
             health=self.health,

@@ -21,6 +21,7 @@ from sangdam.web.pages import page_routes
 from sangdam.web.parts import Parts
 from sangdam.web.rates import Rates, SlidingWindow
 from sangdam.web.replays import Replays
+from sangdam.web.servers_api import server_routes
 from sangdam.web.socket import Hub
 from sangdam.web.tickets import Tickets
 from sangdam.web.tokens_api import token_routes
@@ -118,6 +119,7 @@ def create_web(parts: Parts) -> Site:
         calls = ToolCalls(parts.gate, parts.standings, parts.sessions, parts.clock)
         site.include_router(tool_routes(calls, parts.policies, parts.approvals, callers, replays))
         site.include_router(token_routes(parts.tokens, callers, replays))
+        site.include_router(server_routes(parts.servers, callers, replays))
     site.add_exception_handler(SangdamError, refused)
     site.add_exception_handler(RequestValidationError, misread)
     site.add_exception_handler(HTTPException, unrouted)
