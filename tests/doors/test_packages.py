@@ -36,6 +36,7 @@ class Branches:
     """The shop's own system."""
 
     pieces: int = 2
+    broken: bool = False
     kept: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     def app(self) -> Starlette:
@@ -44,7 +45,7 @@ class Branches:
 
         async def keep(request: Request) -> JSONResponse:
             self.kept.append(await request.json())
-            return JSONResponse({"id": f"R-{len(self.kept)}"}, 201)
+            return JSONResponse({"id": f"R-{len(self.kept)}"}, 500 if self.broken else 201)
 
         return Starlette(
             routes=[
@@ -101,6 +102,17 @@ async def test_the_worked_example_is_installed_listed_and_used(branches: Branche
             kept = await call(shop, headers, "keep_in_branch", asked, confirmation_digest=confirmation["digest"])
             assert (kept.status_code, kept.json()["data"]) == (200, {"reservation": "R-1"})
         assert branches.kept == [{"product_no": 101, "days": 3, "reference": effect}]
+
+        branches.broken = True
+        second = await call(shop, headers, "keep_in_branch", asked, key="branches-0003")
+        await shop.http.post(
+            f"/api/approvals/{second.json()['effect_id']}", json={"decision": "approve"}, headers=headers
+        )
+        for _ in range(2):
+            digest = second.json()["confirmation"]["digest"]
+            lost = await call(shop, headers, "keep_in_branch", asked, key="branches-0003", confirmation_digest=digest)
+            assert (lost.json()["status"], lost.json()["error"]["code"]) == ("unknown", "EXTERNAL_UNAVAILABLE")
+        assert len(branches.kept) == 2
 
         branches.pieces = 0
         none = await call(shop, headers, "keep_in_branch", asked, key="branches-0002")

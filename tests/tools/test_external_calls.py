@@ -221,6 +221,14 @@ async def test_approvals_show_what_lies_sealed(abroad: Abroad) -> None:
     }
 
 
+async def test_a_proposal_whose_arguments_do_not_open_is_shown_without_them(abroad: Abroad) -> None:
+    await abroad.call(ADD, POINTS_OF)
+    await abroad.world.as_superuser("update e_ops_effects set args_sealed = 'v1.gone.AAAA.AAAA'")
+    approvals = Approvals(abroad.world.db, abroad.gate.effects, abroad.world.clock)
+    (waiting,) = await approvals.waiting(abroad.admin(role=Role.OPERATOR))
+    assert waiting.shown["arguments"] == {"member": "***", "points": 5}
+
+
 async def test_the_same_key_runs_once_also_in_parallel(writing: Abroad) -> None:
     outcomes = await asyncio.gather(*(writing.call(ADD, POINTS_OF) for _ in range(8)))
     assert all(isinstance(outcome, Done) for outcome in outcomes)
@@ -361,6 +369,24 @@ async def test_an_answer_is_data_with_its_source(abroad: Abroad) -> None:
     (row,) = await audit(abroad)
     assert row["response_payload"]["result"]["text"] == "***"
     assert row["upstream"][0]["status"] == 200
+
+
+@pytest.mark.parametrize(("pieces", "ends"), [(5, "whole"), (6, "cut"), (9, "cut"), (11, "too large")])
+async def test_an_answer_is_passed_on_up_to_its_limit(writing: Abroad, pieces: int, ends: str) -> None:
+    """256 KB are passed on; of more it is told that it was done; more than the wire takes is an answer that is lost."""
+    large = {f"part{number}": "x" * 50_000 for number in range(pieces)}
+    writing.stranger.does["add_points"] = lambda _: told(large)
+    outcome = await writing.call(ADD, POINTS_OF)
+    match ends:
+        case "whole":
+            assert isinstance(outcome, Done)
+            assert (outcome.result["structured"], outcome.result["cut"]) == (large, False)
+        case "cut":
+            assert isinstance(outcome, Done)
+            assert (outcome.result["structured"], outcome.result["cut"]) == (None, True)
+        case _:
+            assert isinstance(outcome, Unknown)
+            assert outcome.code == "EXTERNAL_ERROR"
 
 
 async def test_pictures_are_not_passed_on(abroad: Abroad) -> None:
@@ -563,6 +589,7 @@ async def test_a_server_is_told_the_arguments_and_its_own_secret_and_nothing_of_
         assert ours not in text, ours
     assert {seen.headers["authorization"] for seen in abroad.stranger.seen} == {f"Bearer {SECRET}"}
     assert {seen.headers["host"] for seen in abroad.stranger.seen} == {abroad.stranger.entry}
+    assert {seen.headers["accept-encoding"] for seen in abroad.stranger.seen} == {"identity"}
 
 
 async def whole_database(world: World) -> str:

@@ -284,7 +284,7 @@ class Effects:
         preview, _ = masked(seen, frozenset(write.tool.masking))
         if write.tool.foreign:
             preview["arguments"] = bare(fields)
-        if "order_id" in fields:
+        elif "order_id" in fields:
             preview["order_id"] = fields["order_id"]
         until = now + CONFIRMATION_LASTS
         async with self._db.org(org) as tx:
@@ -423,9 +423,13 @@ class Effects:
         """What a person judges by. Arguments of a foreign tool lie sealed, since nobody knows what is in them; here they are opened."""
         if "/" not in effect.tool_name:
             return effect.preview
-        opened = self._keyring.open(
-            effect.args_sealed, table="e_ops_effects", column="args_sealed", org=org, row=effect.id
-        )
+        try:
+            opened = self._keyring.open(
+                effect.args_sealed, table="e_ops_effects", column="args_sealed", org=org, row=effect.id
+            )
+        except SealBroken as error:
+            log.error("proposed_arguments_unreadable", tool=effect.tool_name, effect_id=str(effect.id), ops=error.ops)
+            return effect.preview
         arguments, _ = masked(cast("dict[str, object]", nameless(json.loads(opened))))
         return {**effect.preview, "arguments": arguments}
 

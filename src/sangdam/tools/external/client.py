@@ -34,7 +34,7 @@ from sangdam.tools.external.wire import Cause, PinnedNetwork, PinnedTransport, R
 
 MOST_BYTES = 2 * LARGEST_ANSWER
 """Of all answers in a conversation about one call: an answer in two forms, and the handshake."""
-MOST_LISTING_BYTES = 8 * 1024 * 1024
+MOST_LISTING_BYTES = 2 * 1024 * 1024
 MOST_PAGES = 20
 LEGACY = "legacy"
 """Instead of a revision, for servers that open with a handshake."""

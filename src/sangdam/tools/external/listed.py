@@ -6,6 +6,7 @@ data. A tool is a write that needs a verified shopper and a person's yes until a
 
 import hashlib
 import re
+import uuid
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
@@ -190,8 +191,10 @@ def merged(before: Mapping[str, ExternalTool], listing: Listing, *, kept: Set[st
     return Merged(tools, tuple(off), tuple(sorted(set(tools) - set(before))))
 
 
-def tool_of(server: str, name: str, entry: ExternalTool, *, run: Run, preview: Run) -> Tool | None:
-    """The tool as the gate uses it; None when it is switched off."""
+def tool_of(server: str, name: str, entry: ExternalTool, *, of: uuid.UUID, run: Run, preview: Run) -> Tool | None:
+    """The tool as the gate uses it; None when it is switched off. Its version, and with it what a yes is bound to, is of this very
+    form of the tool on this very server (`of`), not on another that took its name.
+    """
     shaped = input_of(entry.input_schema)
     if entry.state != "on" or entry.present_digest is None or isinstance(shaped, Unfit):
         return None
@@ -210,7 +213,7 @@ def tool_of(server: str, name: str, entry: ExternalTool, *, run: Run, preview: R
         run=run,
         preview=preview if entry.confirmation else None,
         confirmation=entry.confirmation,
-        version=entry.present_digest[:12],
+        version=f"{entry.present_digest[:12]}.{of.hex[:8]}",
         breaker=breaker_of(server),
         foreign=True,
     )

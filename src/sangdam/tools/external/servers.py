@@ -45,7 +45,7 @@ from sangdam.tools.model import Call, Denied, Failed, Invalid, Refusal, Tool, Un
 if TYPE_CHECKING:
     from sangdam.tools.external.client import Listed, Place, Trouble, Visits
 
-MOST_SERVERS = 20
+MOST_SERVERS = 10
 LISTING_SECONDS = 12.0
 LISTED_FOR = timedelta(minutes=5)
 """A call later than this after the last listing looks at the tools again first."""
@@ -96,14 +96,13 @@ class Servers:
         self._clock = clock
         self._allow = parse_allow(allow)
         self._build = build
-        self._resolver = SystemResolver() if resolve is None else None
-        self._resolve: Resolve = resolve or self._resolver or SystemResolver()
+        self._resolve: Resolve = resolve or SystemResolver()
         self._tls = tls
         self._visits: Visits | None = None
 
     def close(self) -> None:
-        if self._resolver is not None:
-            self._resolver.close()
+        if isinstance(self._resolve, SystemResolver):
+            self._resolve.close()
 
     # What admins do
 
@@ -251,7 +250,7 @@ class Servers:
             fields = dict(arguments.root)
             return Invalid(fields=("(an API token)",)) if carries_token(fields) else preview_of(row.name, title, fields)
 
-        return tool_of(row.name, tool, entry, run=run, preview=preview)
+        return tool_of(row.name, tool, entry, of=row.id, run=run, preview=preview)
 
     async def _use(
         self, row: ServerRow, tool: str, entry: ExternalTool, call: Call, arguments: Mapping[str, Any]

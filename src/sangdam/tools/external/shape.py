@@ -141,7 +141,7 @@ def input_of(schema: Mapping[str, Any]) -> type[ForeignArguments] | Unfit:
     return _input_of(json.dumps(schema, sort_keys=True, ensure_ascii=False))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=512)
 def _input_of(text: str) -> type[ForeignArguments] | Unfit:
     shape = read_shape(json.loads(text))
     if isinstance(shape, Unfit):

@@ -206,7 +206,7 @@ class PinnedTransport(httpx2.AsyncBaseTransport):
             else "encoding" if response.headers.get("content-encoding", "identity").strip().lower() != "identity"
             else None
         )  # fmt: skip
-        if cause is not None and request.method == "POST":
+        if cause is not None:
             await body.aclose()
             raise wire.broke(cause)
         return response
