@@ -330,3 +330,23 @@ def test_presence_tells_classes_of_length_and_no_values() -> None:
     assert (told["JUSO_API_KEY"].present, told["JUSO_API_KEY"].length) == (True, "1-15")
     assert (told["HASH_PEPPER"].present, told["HASH_PEPPER"].length) == (True, "64+")
     assert (told["OPENAI_API_KEY"].present, told["OPENAI_API_KEY"].length) == (False, "")
+
+
+def test_hosts_that_are_let_through_are_named_with_their_port() -> None:
+    assert Settings.load(GOOD).mcp_server_allow == ()
+    given = Settings.load({**GOOD, "SANGDAM_MCP_SERVER_ALLOW": "Tools.lan:8080, [fd00::7]:9000,"})
+    assert given.mcp_server_allow == ("tools.lan:8080", "[fd00::7]:9000")
+    for wrong in (
+        "inner.lan",
+        "inner.lan:0",
+        "inner.lan:65536",
+        "http://inner.lan:80",
+        "*:443",
+        "fd00::7:9000x",
+        "a b:1",
+    ):
+        (finding,) = findings(SANGDAM_MCP_SERVER_ALLOW=f"ok.example.com:443,{wrong}")
+        assert finding.startswith("SANGDAM_MCP_SERVER_ALLOW: ")
+        assert wrong not in finding
+    told = {one.name: one for one in presence({"SANGDAM_MCP_SERVER_ALLOW": "tools.lan:8080"})}
+    assert told["SANGDAM_MCP_SERVER_ALLOW"].present

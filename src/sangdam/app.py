@@ -58,9 +58,11 @@ from sangdam.restock import Subscriptions
 from sangdam.restock import tools as restock_tools
 from sangdam.settings import Settings
 from sangdam.tools.approvals import Approvals
+from sangdam.tools.external import Servers
 from sangdam.tools.gate import Gate
 from sangdam.tools.metrics import ToolMetrics
 from sangdam.tools.model import Caller, Grant, Outcome, Tool
+from sangdam.tools.packages import PackagesRefused, ToolContext, packaged_tools
 from sangdam.tools.policies import Policies
 from sangdam.tools.reconciler import Reconciler
 from sangdam.tools.registry import Registry, seed_policies
@@ -101,7 +103,7 @@ class Surroundings:
     clock: Clock | None = None
     image_hosts: tuple[str, ...] = ()
     more_tools: tuple[Tool, ...] = ()
-    """Contributed from outside; they pass the same gate."""
+    """Beside ours and those of installed packages."""
 
 
 class Product:
@@ -140,8 +142,9 @@ class Product:
         self._sms = around.sms or self._solapi(http)
         self._mall = self._mall_client(http)
         self.review = Review(db, self.keyring, self._hours)
-        self.registry = Registry(self._tools(http))
+        self.registry = self._registry(http)
         self.organisations = Organisations(db, self.clock, seed=partial(seed_policies, registry=self.registry))
+        self.servers = Servers(db, self.keyring, self.clock, allow=settings.mcp_server_allow, build=self.build)
         self.metrics = CollectorRegistry()
         self.gate = Gate(
             db,
@@ -151,12 +154,13 @@ class Product:
             self.clock,
             redeem_token=self._redeem,
             people=self.review,
+            elsewhere=self.servers.find,
             observe=ToolMetrics(self.metrics, self.registry).called,
         )
         self.reconciler = Reconciler(
             db, self.gate.effects, self.gate.find, self.clock, people=self.review, told=self._tell_aftermath
         )
-        self.standings = Standings(db, self.registry, self.clock)
+        self.standings = Standings(db, self.registry, self.clock, others=self.servers.tools)
         self.policies = Policies(db, self.registry, self.clock)
         self.approvals = Approvals(db, self.gate.effects, self.clock)
         book = TurnBook(self.keyring, self.hasher)
@@ -177,6 +181,17 @@ class Product:
         unknown = sorted(name for name in tools_named() if name not in self.registry)
         if unknown:
             raise Refused(tuple(f"a flow names the tool {name}, which is not registered" for name in unknown))
+
+    def _registry(self, http: httpx2.AsyncClient) -> Registry:
+        """Ours, those handed in, and those of installed packages; one that does not fit refuses the start."""
+        tools = (*self._tools(http), *self._around.more_tools)
+        context = ToolContext(http, self.clock, self.build)
+        try:
+            return Registry((*tools, *packaged_tools(context, taken={tool.name for tool in tools})))
+        except PackagesRefused as refused:
+            raise Refused(refused.findings) from None
+        except ValueError as error:
+            raise Refused((str(error),)) from None
 
     def _tools(self, http: httpx2.AsyncClient) -> tuple[Tool, ...]:
         fixed = self.settings.otp_fixed_code
@@ -200,7 +215,6 @@ class Product:
             ),
             *conversation_tools(codes, self.review),
             *restock_tools(waiting),
-            *self._around.more_tools,
         )
 
     def _solapi(self, http: httpx2.AsyncClient) -> Channel | None:
@@ -299,6 +313,7 @@ class Product:
         """Waits for calls and token renewals whose callers went away: an answer of the mall that is lost costs the connection."""
         await self.gate.drain()
         await self._mall.drain()
+        self.servers.close()
 
     async def health(self) -> Health:
         """What `/readyz` shows; a down mall or model is not unready."""
@@ -335,6 +350,7 @@ class Product:
             standings=self.standings,
             policies=self.policies,
             approvals=self.approvals,
+            servers=self.servers,
             shop_name=self.shop_name,
             opening=opening_message,
             health=self.health,

@@ -181,6 +181,13 @@ def _socket_url(value: str) -> str:
     return value
 
 
+def _host_and_port(value: str) -> str:
+    match = re.fullmatch(r"(?:\[[0-9a-f:.]+\]|[a-z0-9.-]+):(\d{1,5})", value.lower())
+    if match is None or not 1 <= int(match[1]) <= 65535:
+        raise ValueError("each entry is host:port, such as tools.lan:8080")
+    return value.lower()
+
+
 def _web_url(value: str) -> str:
     url = urlsplit(value)
     if url.scheme not in ("http", "https") or not url.hostname:
@@ -312,6 +319,11 @@ class Settings(BaseModel):
     joins_per_min_ip: Rate = 60
     tickets_per_min_ip: Rate = 30
 
+    mcp_server_allow: Annotated[
+        tuple[Annotated[str, AfterValidator(_host_and_port)], ...], BeforeValidator(_comma_list)
+    ] = ()
+    """`host:port` of external MCP servers that are let through though they are on a private network or without TLS."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     otel_exporter_otlp_endpoint: Url | None = None
 
@@ -392,7 +404,7 @@ class Settings(BaseModel):
 
 _VARIABLES: Mapping[str, str] = {
     name: f"SANGDAM_{name.upper()}"
-    if f"SANGDAM_{name.upper()}" in (*_RATES, "SANGDAM_PROFILE", "SANGDAM_HOME")
+    if f"SANGDAM_{name.upper()}" in (*_RATES, "SANGDAM_PROFILE", "SANGDAM_HOME", "SANGDAM_MCP_SERVER_ALLOW")
     else name.upper()
     for name in Settings.model_fields
     if name not in ("warnings", "unneeded")

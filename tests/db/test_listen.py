@@ -91,3 +91,18 @@ async def test_a_database_that_is_not_there_is_unavailable() -> None:
     with pytest.raises(SangdamError) as refused:
         await Listener.open("postgresql://sangdam_app@/x?host=/nowhere")
     assert refused.value.kind is Kind.UNAVAILABLE
+
+
+async def test_a_listener_that_is_closed_at_once_leaves_no_connection(addresses: Addresses, database: Database) -> None:
+    listener = await Listener.open(addresses.app)
+    await listener.close()
+    async with asyncio.timeout(5):
+        while await listening_connections(database):
+            pass
+
+
+async def listening_connections(database: Database) -> int:
+    async with database.system() as tx:
+        return await tx.fetchval(
+            "select count(*) from pg_stat_activity where application_name = 'sangdam listen' and datname = current_database()"
+        )

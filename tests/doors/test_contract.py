@@ -34,6 +34,13 @@ async def test_the_doors_do_what_their_document_says(addresses: Addresses, calle
         await asyncio.to_thread(drive, shop.base, document, headers)
 
 
+async def test_what_an_owner_does_with_foreign_servers_is_what_the_document_says(shop: Shopfront) -> None:
+    document = shop.site.openapi()
+    paths = {path: item for path, item in document["paths"].items() if path.startswith("/api/mcp/servers")}
+    assert len(paths) == 4
+    await asyncio.to_thread(drive, shop.base, {**document, "paths": paths}, await shop.sign_in())
+
+
 async def headers_of(shop: Shopfront, caller: str) -> dict[str, str]:
     match caller:
         case "token":

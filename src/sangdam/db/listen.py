@@ -57,6 +57,7 @@ class Listener:
         self._settled = asyncio.Event()
         """Set while the connection listens to every channel asked for."""
         self._task: asyncio.Task[None] | None = None
+        self._first: _Connection | None = None
 
     @classmethod
     async def open(cls, dsn: str) -> Self:
@@ -66,6 +67,7 @@ class Listener:
             connection = await listener._connect()
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise SangdamError(Kind.UNAVAILABLE, f"the database is not available ({type(error).__name__})") from error
+        listener._first = connection
         listener._task = asyncio.create_task(listener._keep(connection), name="listen")
         return listener
 
@@ -100,6 +102,8 @@ class Listener:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
+        if self._first is not None:
+            self._first.terminate()  # a task that is cancelled before its first step does not get to do it
 
     async def __aenter__(self) -> Self:
         return self

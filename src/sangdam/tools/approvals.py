@@ -8,7 +8,7 @@ from typing import Any
 
 from sangdam.core.clock import Clock
 from sangdam.core.errors import Kind, SangdamError
-from sangdam.core.ids import EffectId, SessionId
+from sangdam.core.ids import EffectId, OrgId, SessionId
 from sangdam.db.chain import AuditEvent, EventType, append
 from sangdam.db.database import Database
 from sangdam.orgs.model import Member, Permission
@@ -42,7 +42,7 @@ class Approvals:
         _may(by)
         async with self._db.org(by.org) as tx:
             rows = await store.proposals(tx, by.org, now=self._clock.now(), limit=limit)
-        return tuple(_approval(row) for row in rows)
+        return tuple(self._approval(by.org, row) for row in rows)
 
     async def decide(
         self, by: Member, effect: EffectId, *, approve: bool, trace_id: str, token: uuid.UUID | None = None
@@ -60,7 +60,7 @@ class Approvals:
             lapsed = found.expires_at is None or found.expires_at <= now
             waiting = found.state in ("proposed", "confirmed") or (found.state == "failed" and not found.confirmed)
             if approve and found.confirmed and found.state != "void":
-                return _approval(found)
+                return self._approval(by.org, found)
             if not waiting or lapsed:
                 raise SangdamError(Kind.CONFLICT, f"this change is {'over' if lapsed else found.state}")
             if approve:
@@ -77,15 +77,14 @@ class Approvals:
             if token is not None:
                 payload["token_id"] = token
             await append(tx, by.org, events=[AuditEvent(kind, actor, now, trace_id, payload, session=found.session)])
-        return _approval(decided)
+        return self._approval(by.org, decided)
+
+    def _approval(self, org: OrgId, row: store.Effect) -> Approval:
+        return Approval(
+            row.id, row.tool_name, row.state, self._effects.shown(org, row), row.args_digest, row.caller, row.session, row.created_at, row.expires_at
+        )  # fmt: skip
 
 
 def _may(by: Member) -> None:
     if not by.may(Permission.CONVERSATIONS_ACT):
         raise SangdamError(Kind.FORBIDDEN, f"the role {by.role.value} approves nothing")
-
-
-def _approval(row: store.Effect) -> Approval:
-    return Approval(
-        row.id, row.tool_name, row.state, row.preview, row.args_digest, row.caller, row.session, row.created_at, row.expires_at
-    )  # fmt: skip

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import assert_never
+from typing import assert_never, cast
 
 from sangdam.core.ids import CallId, EffectId
 from sangdam.core.mask import STARS, mask_text
 from sangdam.db.chain import AuditCall, AuditEvent, EventType, Status
 from sangdam.tools.arguments import JUDGED_FIRST, names_of, signed
-from sangdam.tools.effects import caller_json, pack
-from sangdam.tools.masking import hidden, masked
+from sangdam.tools.effects import caller_json, packed_masked
+from sangdam.tools.masking import bare, hidden, masked
 from sangdam.tools.model import (
     Assurance,
     Caller,
@@ -63,7 +63,7 @@ class Record:
     def closed(self, outcome: Outcome, latency_ms: int, at: datetime) -> AuditCall:
         wrong = outcome.fields if isinstance(outcome, Invalid) else ()
         request, touched = self._request(wrong)
-        response, more = masked(pack(outcome), self.masks)
+        response, more = packed_masked(outcome, self.masks, foreign=self.tool is not None and self.tool.foreign)
         if isinstance(outcome, Invalid) and self.fields is None:
             known = names_of(self.tool.input) if self.tool is not None else frozenset[str]()
             response["fields"] = [
@@ -85,6 +85,11 @@ class Record:
     def _request(self, wrong: tuple[str, ...]) -> tuple[dict[str, object], frozenset[str]]:
         if self.tool is None:
             return hidden(self.raw, known=frozenset(), read=frozenset()), frozenset()
+        if self.tool.foreign:
+            if self.fields is None:
+                return hidden(self.raw, known=names_of(self.tool.input), read=frozenset()), frozenset()
+            shown = cast("dict[str, object]", bare(self.fields))
+            return shown, frozenset(shown)
         if self.fields is None:
             known = names_of(self.tool.input)
             bad = {name.partition(".")[0] for name in wrong}

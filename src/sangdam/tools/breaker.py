@@ -16,7 +16,7 @@ LONGEST_PAUSE = timedelta(minutes=5)
 PROBE_LEASE = timedelta(seconds=15)
 """A probe that does not come back by then frees the place for another."""
 
-_TRANSPORT = frozenset({"CAFE24_TIMEOUT", "CAFE24_UNAVAILABLE"})
+_TRANSPORT = frozenset({"CAFE24_TIMEOUT", "CAFE24_UNAVAILABLE", "EXTERNAL_TIMEOUT", "EXTERNAL_UNAVAILABLE"})
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,10 @@ _LIST = (
     Code("RESTOCK_NOT_PLANNED", 409, "no", None, "재입고하지 않는 상품으로 정해 두었어요."),
     Code("SUBSCRIPTION_NOT_FOUND", 404, "no", None, "해지할 알림이 없어요."),
     Code("SUBSCRIPTION_LIMIT", 429, "no", "W-NOPE", "한 번호에 알림은 20개까지예요."),
+    Code("EXTERNAL_REJECTED", 422, "depends", "W-PERSON", "연결한 외부 서버가 요청을 거절했어요."),
+    Code("EXTERNAL_TIMEOUT", 504, "yes", "W-DOWN", "연결한 외부 서버가 제때 답하지 않았어요."),
+    Code("EXTERNAL_UNAVAILABLE", 503, "later", "W-DOWN", "연결한 외부 서버가 오류를 냈거나 연결되지 않아요."),
+    Code("EXTERNAL_ERROR", 502, "no", "W-DOWN", "연결한 외부 서버의 답을 읽을 수 없거나 너무 커요."),
     Code("INTERNAL_ERROR", 500, "no", "W-PERSON", "프로그램 오류예요. 추적 번호로 로그를 확인하세요."),
 )
 

@@ -21,7 +21,7 @@ from sangdam.db.database import Database, Transaction
 from sangdam.orgs.keyring import Hasher, KeyRing, SealBroken
 from sangdam.tools import store
 from sangdam.tools.arguments import Arguments, digest, fields_of, signed
-from sangdam.tools.masking import masked
+from sangdam.tools.masking import bare, masked, nameless
 from sangdam.tools.model import (
     Assurance,
     Caller,
@@ -284,7 +284,9 @@ class Effects:
         key = _agent_key(write.key, args_digest) if agent else write.key
         new = self._new(write, key, args_digest, fields)
         preview, _ = masked(seen, frozenset(write.tool.masking))
-        if "order_id" in fields:
+        if write.tool.foreign:
+            preview["arguments"] = bare(fields)
+        elif "order_id" in fields:
             preview["order_id"] = fields["order_id"]
         until = now + CONFIRMATION_LASTS
         async with self._db.org(org) as tx:
@@ -394,12 +396,19 @@ class Effects:
                 assert_never(existing.state)
 
     async def settle(
-        self, tx: Transaction, org: OrgId, effect: EffectId, outcome: Outcome, *, masks: frozenset[str] = frozenset()
+        self,
+        tx: Transaction,
+        org: OrgId,
+        effect: EffectId,
+        outcome: Outcome,
+        *,
+        masks: frozenset[str] = frozenset(),
+        foreign: bool = False,
     ) -> bool:
         """Step 5, and the reconciler's `unknown → done | failed`. False when somebody settled it before."""
         state = "done" if isinstance(outcome, Done) else "unknown" if isinstance(outcome, Unknown) else "failed"
         packed = pack(outcome)
-        shown, _ = masked(packed, masks)
+        shown, _ = packed_masked(outcome, masks, foreign=foreign)
         sealed = self._keyring.seal(
             canonical(packed), table="e_ops_effects", column="outcome_sealed", org=org, row=effect
         )
@@ -423,6 +432,20 @@ class Effects:
                 "confirmed_arguments_unreadable", tool=tool.name, effect_id=str(effect.id), error=type(error).__name__
             )
             return None
+
+    def shown(self, org: OrgId, effect: Effect) -> Mapping[str, Any]:
+        """What a person judges by. Arguments of a foreign tool lie sealed, since nobody knows what is in them; here they are opened."""
+        if "/" not in effect.tool_name:
+            return effect.preview
+        try:
+            opened = self._keyring.open(
+                effect.args_sealed, table="e_ops_effects", column="args_sealed", org=org, row=effect.id
+            )
+        except SealBroken as error:
+            log.error("proposed_arguments_unreadable", tool=effect.tool_name, effect_id=str(effect.id), ops=error.ops)
+            return effect.preview
+        arguments, _ = masked(cast("dict[str, object]", nameless(json.loads(opened))))
+        return {**effect.preview, "arguments": arguments}
 
     def _new(self, write: Write, key: str, args_digest: str, fields: Mapping[str, Any]) -> store.NewEffect:
         caller = write.caller
@@ -504,6 +527,18 @@ def pack(outcome: Outcome) -> dict[str, Any]:
             return {"kind": "unknown", "code": code, "effect_id": str(effect)}
         case _:
             assert_never(outcome)
+
+
+def packed_masked(
+    outcome: Outcome, masks: frozenset[str], *, foreign: bool = False
+) -> tuple[dict[str, object], frozenset[str]]:
+    """`pack` as it may be written down. What a foreign tool was told and answered is without any text."""
+    packed = pack(outcome)
+    if not foreign:
+        return masked(packed, masks)
+    strange = packed.keys() & {"result", "preview"}
+    shown, touched = masked({**packed, **{name: bare(packed[name], deep=name == "preview") for name in strange}}, masks)
+    return shown, touched | strange
 
 
 def unpack(packed: Mapping[str, Any], effect: EffectId) -> Outcome:

@@ -68,6 +68,7 @@ _TIMED_OUT = {
     "juso": "ADDRESS_SEARCH_FAILED",
     "solapi": "SOLAPI_ERROR",
     "sangdam": "INTERNAL_ERROR",
+    "external": "EXTERNAL_TIMEOUT",
 }
 
 ConnectionScopes = Callable[[OrgId], Awaitable[frozenset[str] | None]]
@@ -422,7 +423,7 @@ class Gate:
                 events: tuple[AuditEvent, ...] = ()
                 if ran is not None and tool is not None:
                     if ran.effect is not None and not await self.effects.settle(
-                        tx, caller.org, ran.effect, outcome, masks=record.masks
+                        tx, caller.org, ran.effect, outcome, masks=record.masks, foreign=tool.foreign
                     ):
                         log.error("effect_settled_elsewhere", effect_id=str(ran.effect), trace_id=caller.trace_id)
                     events = await self._note_health(tx, record, tool, outcome, ran)

@@ -4,10 +4,15 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from sangdam.core.mask import STARS, mask_address, mask_text, mask_value
+from sangdam.core.mask import STARS, mask_address, mask_name, mask_text, mask_value
 
 _SHAPES = {"order_id": re.compile(r"\d{8}-\d{7}"), "zipcode": re.compile(r"\d{5}")}
 _LONG_INT = 10**8
+_WORD = re.compile(r"(?!.*\d{4})[A-Za-z][A-Za-z0-9_.-]{0,40}", re.ASCII)
+"""A name of a field; anything else that stands in its place may be a person or a number."""
+_PERSON = re.compile(
+    r"(?i)(?:customer|receiver|recipient|buyer|orderer|member|user|person|first|last|full|contact|owner|holder|payer|depositor|sender|writer|guest)_?name|이름|성함|수령인|주문자|예금주|입금자"
+)
 _SECRETS = frozenset(
     {"idempotency_key", "code", "otp", "otp_code", "token", "customer_verification_token", "address_ref"}
 )
@@ -28,6 +33,29 @@ def hidden(value: Mapping[str, object], *, known: frozenset[str], read: frozense
     shown: dict[str, object] = {key: item if key in read else STARS for key, item in value.items() if key in known}
     strange = len(value) - len(shown)
     return {**shown, "(unknown fields)": strange} if strange else shown
+
+
+def bare(value: object, *, deep: bool = True) -> object:
+    """A copy without any text: names of fields, truth values and small numbers. Unless `deep`, what has parts is hidden whole."""
+    if isinstance(value, Mapping):
+        pairs = ((str(k), v) for k, v in cast("Mapping[object, object]", value).items())
+        parts = (Mapping, list, tuple)
+        return {
+            name if _WORD.fullmatch(name) else STARS: bare(v) if deep or not isinstance(v, parts) else STARS
+            for name, v in pairs
+        }
+    if isinstance(value, (list, tuple)):
+        return [bare(member) for member in cast("Sequence[object]", value)]
+    return _leaf("", value, frozenset()) if value is None or isinstance(value, (bool, int, float)) else STARS
+
+
+def nameless(value: object, key: str = "") -> object:
+    """A copy with the names of people masked where a field's name says that one stands there."""
+    if isinstance(value, Mapping):
+        return {str(k): nameless(v, str(k)) for k, v in cast("Mapping[object, object]", value).items()}
+    if isinstance(value, (list, tuple)):
+        return [nameless(member, key) for member in cast("Sequence[object]", value)]
+    return mask_name(value) if isinstance(value, str) and _PERSON.search(key) else value
 
 
 def _walk(key: str, value: object, extra: frozenset[str], touched: set[str]) -> object:

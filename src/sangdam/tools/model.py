@@ -282,7 +282,7 @@ class Tool:
     display_name: str
     display_name_en: str
     description: str
-    provider: Literal["cafe24", "juso", "solapi", "sangdam"]
+    provider: Literal["cafe24", "juso", "solapi", "sangdam", "external"]
     effect: Literal["read", "write"]
     assurance: Assurance
     input: type[BaseModel]
@@ -306,6 +306,8 @@ class Tool:
     """Seconds; None stands for 6 for a read and 10 for a write."""
     breaker: str | None = None
     """Upstream whose circuit breaker guards this tool (`cafe24`, `juso`, `solapi`)."""
+    foreign: bool = False
+    """A third party's: what goes in and comes out is not ours to know, so the audit keeps names of arguments and no text."""
     assurance_when: Callable[[Any], Assurance] | None = None
     """The assurance these arguments need, where it depends on them (a ticket without an order); a policy may still raise it."""
 

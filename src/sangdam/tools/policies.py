@@ -37,7 +37,7 @@ class Policies:
         """
         if not by.may(Permission.ADMIN_WRITE):
             raise SangdamError(Kind.FORBIDDEN, "policies are changed by owners and admins")
-        if tool not in self._registry:
+        if tool not in self._registry and "/" not in tool:
             raise SangdamError(Kind.NOT_FOUND, "no such tool")
         wrong = [
             name
@@ -53,6 +53,8 @@ class Policies:
             raise SangdamError(Kind.INVALID_PARAMS, "a policy field is out of range", fields=tuple(wrong))
         now = self._clock.now()
         async with self._db.org(by.org) as tx:
+            if "/" in tool and not await store.is_brought(tx, by.org, tool):
+                raise SangdamError(Kind.NOT_FOUND, "no such tool")
             before = await store.lock_policy(tx, by.org, tool)
             present = before.version if before is not None else None
             if present != expected:

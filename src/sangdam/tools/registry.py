@@ -81,6 +81,8 @@ async def seed_policies(tx: Transaction, org: OrgId, registry: Registry) -> None
 
 
 def _check(tool: Tool) -> None:
+    if tool.foreign or tool.provider == "external" or "/" in tool.name:
+        raise ValueError(f"{tool.name}: a foreign tool belongs to an organisation, not to this build")
     if tool.input.model_config.get("extra") != "forbid":
         raise ValueError(f"{tool.name}: its input must forbid unknown fields")
     taken = sorted(set(tool.input.model_fields) & set(OF_THE_CALL))

@@ -96,6 +96,14 @@ async def lock_policy(tx: Transaction, org: OrgId, tool: str) -> PolicyRow | Non
     return _policy(rows[0], Conditions.model_validate(rows[0]["conditions"])) if rows else None
 
 
+async def is_brought(tx: Transaction, org: OrgId, tool: str) -> bool:
+    """Whether `<server>/<tool>` is a tool of one of the org's own servers, switched on or off."""
+    server, _, name = tool.partition("/")
+    return await tx.fetchval(
+        "select exists (select from c_mcp_servers where org_id = $1 and name = $2 and tools ? $3)", org, server, name
+    )
+
+
 async def write_policy(tx: Transaction, org: OrgId, tool: str, policy: PolicyRow, *, by: UserId, at: datetime) -> None:
     """Inserts or replaces; the version is the caller's."""
     await tx.execute(
@@ -130,12 +138,14 @@ class Ground:
 
 
 _GROUND = """
-select t.is_active as active, o.status, o.business_hours, o.timezone,
+select coalesce(t.is_active, e.status <> 'disabled' and e.tool ->> 'present_digest' = e.tool ->> 'allowed_digest') as active, o.status, o.business_hours, o.timezone,
   p.id as policy_id, p.is_allowed, p.allowed_callers, p.rate_limit_per_min, p.session_limit_per_hour, p.conditions, p.masking_rules, p.version,
   b.state, b.failures, b.next_try_at,
   case when s.providers #>> '{cafe24,status}' is distinct from 'revoked' then s.providers #> '{cafe24,scopes}' end as granted
 from a_iam_organizations o
 left join c_mcp_tools t on t.name = $2
+left join (select s.org_id, s.status, s.tools -> substr($2, strpos($2, '/') + 1) as tool from c_mcp_servers s where s.name = split_part($2, '/', 1)) e
+  on e.org_id = o.id and strpos($2, '/') > 0
 left join c_mcp_tool_policies p on p.org_id = o.id and p.tool_name = $2
 left join c_mcp_breakers b on b.org_id = o.id and b.upstream = $3
 left join a_iam_auth_settings s on s.org_id = o.id and $4

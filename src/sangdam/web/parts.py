@@ -17,6 +17,7 @@ from sangdam.db.database import Database
 from sangdam.orgs import Accounts, ApiTokens, Hasher, KeyRing, Member, Scope
 from sangdam.tools import Gate, Policies
 from sangdam.tools.approvals import Approvals
+from sangdam.tools.external import Servers
 from sangdam.tools.standing import Standings
 
 Door = Literal["http", "ws", "mcp"]
@@ -85,6 +86,7 @@ class Parts:
     standings: Standings
     policies: Policies
     approvals: Approvals
+    servers: Servers
     shop_name: Callable[[OrgId], Awaitable[str]]
     opening: Callable[[str, str, int], tuple[str, Mapping[str, Any]]]
     """First words of a conversation: `(language, shop_name, retention_days) -> (text, payload)`."""

@@ -21,6 +21,7 @@ from sangdam.web.pages import page_routes
 from sangdam.web.parts import Parts
 from sangdam.web.rates import Rates, SlidingWindow
 from sangdam.web.replays import Replays
+from sangdam.web.servers_api import server_routes
 from sangdam.web.socket import Hub
 from sangdam.web.tickets import Tickets
 from sangdam.web.tokens_api import token_routes
@@ -123,6 +124,7 @@ def create_web(parts: Parts) -> Site:
         replays = Replays(parts.db, parts.keyring, parts.hasher, parts.clock)
         site.include_router(tool_routes(calls, parts.policies, parts.approvals, callers, replays))
         site.include_router(token_routes(parts.tokens, callers, replays))
+        site.include_router(server_routes(parts.servers, callers, replays))
     if mcp is not None:
         site.include_router(mcp.routes())
     site.add_exception_handler(SangdamError, refused)
