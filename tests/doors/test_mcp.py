@@ -13,10 +13,12 @@ import pytest
 from jsonschema import Draft202012Validator
 from mcp import Client, MCPError, types
 
+from sangdam.app import opened
 from sangdam.conversations.model import Session
 from sangdam.core.ids import OrgId, new_trace_id
 from sangdam.db.testing import Addresses, connected
 from sangdam.orgs import Scope
+from sangdam.settings import Settings
 from sangdam.tools.model import Tool
 from sangdam.tools.published import published_output, published_schema
 from sangdam.web.mcp.answers import guarded
@@ -297,10 +299,10 @@ async def test_an_orgs_own_tool_has_a_name_that_clients_take(desk: Desk, monkeyp
     monkeypatch.setattr(product.standings, "_others", others)
     async with connected(desk.shop.addresses.superuser) as owner:
         await owner.execute(
-            "insert into c_mcp_tools (name, version, display_name, display_name_en, description, provider, effect, assurance, confirmation, scopes, schema_json,"
-            " output_schema, masking, default_policy, schema_sha256, is_active) select $1, version, display_name, display_name_en, description, provider, effect,"
-            " assurance, confirmation, scopes, schema_json, output_schema, masking, default_policy, schema_sha256, true from c_mcp_tools where name = 'read_note'",
-            own.name,
+            "insert into c_mcp_servers (org_id, name, url, tools, created_by)"
+            """ values ($1, 'erp_2', 'https://erp.invalid/mcp', '{"read_note": {"present_digest": "d", "allowed_digest": "d"}}', $2)""",
+            desk.shop.org,
+            desk.shop.owner.user,
         )
         await owner.execute(
             "insert into c_mcp_tool_policies (org_id, tool_name, is_allowed, allowed_callers) values ($1, $2, true, '{mcp}')",
@@ -839,8 +841,8 @@ async def test_the_inside_of_a_failure_stays_inside() -> None:
 
 
 async def test_without_the_door_there_is_nothing(addresses: Addresses) -> None:
-    async with a_desk(addresses) as desk:
-        site = desk.shop.product.web(doors=frozenset({"http"}))
+    async with opened(Settings.load({"SANGDAM_PROFILE": "test"}), addresses.app, pool=2) as product:
+        site = product.web(doors=frozenset({"http"}))
         transport = httpx2.ASGITransport(app=site)  # pyright: ignore[reportArgumentType]
         async with httpx2.AsyncClient(transport=transport, base_url="http://here") as http:
             assert (await http.post("/mcp", json={})).status_code == 404

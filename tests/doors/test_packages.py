@@ -131,7 +131,7 @@ TAKEN = """
 from dataclasses import replace
 from sangdam.commerce import tools as ours
 from sangdam.conversations.orderer import OrdererMatches
-tools = [replace(tool, provider="sangdam") for tool in ours(None, None) if tool.name == "lookup_order"]
+tools = [replace(tool, provider="sangdam") for tool in ours(None, None, None, None) if tool.name == "lookup_order"]
 """
 
 

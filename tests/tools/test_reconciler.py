@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from sangdam.core.ids import EffectId, OrgId, SessionId
 from sangdam.db.chain import verify
 from sangdam.db.database import Transaction
 from sangdam.tools.effects import Proposal, Stuck
-from sangdam.tools.model import Call, Caller, Done, Failed, NeedsConfirmation, Outcome, Undecided, Unknown
+from sangdam.tools.model import Call, Caller, Done, Failed, NeedsConfirmation, Outcome, Tool, Undecided, Unknown
 from sangdam.tools.reconciler import LOOKS, Reconciler
 
 TOOL = "create_handoff"
@@ -251,17 +251,22 @@ async def test_a_clients_lost_write_is_not_told_to_the_shopper(
     assert board.heard == []
 
 
-async def test_a_tool_that_is_gone_goes_to_a_person(world: World, board: Board) -> None:
+@pytest.mark.parametrize("gone", [True, False])
+async def test_where_nobody_can_be_asked_a_person_decides_at_once(world: World, board: Board, gone: bool) -> None:
+    """The tool is gone, or, as with a foreign server's, nothing says what became of a write."""
     await a_lost_write(world)
 
-    async def nowhere(caller: Caller, name: str) -> None:
-        return None
+    async def found(caller: Caller, name: str) -> Tool | None:
+        tool = await world.gate.find(caller, name)
+        return None if gone or tool is None else replace(tool, reconcile=None)
 
-    reconciler = Reconciler(world.db, world.gate.effects, nowhere, world.clock, people=board, told=board.told)
-    for after in LOOKS:
-        world.clock.move(seconds=after.total_seconds())
-        await reconciler.sweep()
+    reconciler = Reconciler(world.db, world.gate.effects, found, world.clock, people=board, told=board.told)
+    world.clock.move(seconds=LOOKS[0].total_seconds())
+    await reconciler.sweep()
     assert len(board.stuck_with) == 1
+    world.clock.move(seconds=LOOKS[1].total_seconds())
+    assert not await reconciler.sweep()
+    assert await states(world) == ["unknown"]
 
 
 async def test_proposals_that_ran_out_are_voided_and_asked_of_nobody_any_more(world: World) -> None:

@@ -170,7 +170,8 @@ class Reconciler:
         """One transaction: the effect, the audit, the people, the conversation."""
         now = self._clock.now()
         masks = frozenset(tool.masking) if tool is not None else frozenset[str]()
-        last = effect.looks + 1 >= len(LOOKS)
+        # Where nothing can be asked, as with an organisation's own server, waiting would find nothing either.
+        last = effect.looks + 1 >= len(LOOKS) or tool is None or tool.reconcile is None
         age = now - (effect.started_at or now)
         async with self._db.org(org) as tx:
             if isinstance(outcome, Unknown):
