@@ -6,6 +6,7 @@ over. A connection is never reset between uses: session state (`set` without `lo
 
 import asyncio
 import json
+import re
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -34,6 +35,9 @@ _GONE = (
     OSError,
     TimeoutError,
 )
+
+
+_SNAPSHOT = re.compile(r"[0-9A-F-]{1,64}")
 
 
 class Row(Protocol):
@@ -124,6 +128,10 @@ class Transaction:
 
     async def try_lock(self, key: str) -> bool:
         return bool(await self._connection.fetchval("select pg_try_advisory_xact_lock(hashtextextended($1, 0))", key))
+
+    async def share_snapshot(self) -> str:
+        """What `Database.snapshot` takes to see exactly what this transaction sees, for as long as it is open."""
+        return str(await self._connection.fetchval("select pg_export_snapshot()"))
 
     def after_commit(self, hook: Callable[[], None]) -> None:
         """Called once, in order, after the commit; not at all after a rollback."""
@@ -249,6 +257,20 @@ class Database:
             raise TypeError("an organisation is named by its UUID")
         return _Opening(
             self._pool, f"BEGIN;SELECT set_config('app.org_id','{uuid.UUID(int=org.int)}',true),{self._limits}", org
+        )
+
+    def snapshot(self, org: OrgId, *, shared: str | None = None) -> _Opening:
+        """One organisation as it is now, or as another transaction sees it, whatever others commit meanwhile. Read only."""
+        if not isinstance(org, uuid.UUID):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError("an organisation is named by its UUID")
+        if shared is not None and not _SNAPSHOT.fullmatch(shared):
+            raise ValueError("not the name of a snapshot")
+        the_same = f"SET TRANSACTION SNAPSHOT '{shared}';" if shared is not None else ""
+        return _Opening(
+            self._pool,
+            f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;{the_same}"
+            f"SELECT set_config('app.org_id','{uuid.UUID(int=org.int)}',true),{self._limits}",
+            org,
         )
 
     def system(self) -> _Opening:
