@@ -134,8 +134,11 @@ create function sys_due_checkpoints(p_now timestamptz, p_limit int) returns tabl
 
 create function sys_org_by_slug(p_slug text) returns table (org_id uuid) stable security definer set search_path = public language sql as $$
   select id from a_iam_organizations where slug = p_slug $$;
-revoke all on function sys_due_checkpoints(timestamptz, int), sys_org_by_slug(text) from public;
-grant execute on function sys_due_checkpoints(timestamptz, int), sys_org_by_slug(text) to sangdam_app;
+
+create function sys_orgs(p_after uuid, p_limit int) returns table (org_id uuid) stable security definer set search_path = public language sql as $$
+  select id from a_iam_organizations where p_after is null or id > p_after order by id limit p_limit $$;
+revoke all on function sys_due_checkpoints(timestamptz, int), sys_org_by_slug(text), sys_orgs(uuid, int) from public;
+grant execute on function sys_due_checkpoints(timestamptz, int), sys_org_by_slug(text), sys_orgs(uuid, int) to sangdam_app;
 
 -- Finding rows again. What is looked for inside a JSON column stands beside it as a column of its own: under row security an index on an
 -- expression is not used. Cut, because an index refuses long values and an audit row must never be refused for what somebody sent.

@@ -36,7 +36,7 @@ async def test_the_doors_do_what_their_document_says(addresses: Addresses, calle
 async def headers_of(shop: Shopfront, caller: str) -> dict[str, str]:
     match caller:
         case "token":
-            return {"authorization": f"Bearer {await shop.token('chat:send', 'sessions:read')}"}
+            return {"authorization": f"Bearer {await shop.token('chat:send', 'sessions:read', 'audit:read')}"}
         case "widget":
             return {"authorization": f"Bearer {shop.ticket(await shop.session())}", "origin": SHOP}
         case _:

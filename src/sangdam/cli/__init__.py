@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from sangdam.app import Refused
+from sangdam.cli.audit import audit
 from sangdam.core.errors import Kind, SangdamError
 from sangdam.settings import Settings, SettingsRefused
 
@@ -22,6 +23,7 @@ app = typer.Typer(
     help="상담: AI customer service for Korean shops on Cafe24.",
     pretty_exceptions_enable=False,
 )
+app.add_typer(audit, name="audit")
 out = Console()
 err = Console(stderr=True)
 

@@ -25,6 +25,8 @@ CONNECT_SECONDS = 10.0
 UniqueViolation = asyncpg.UniqueViolationError
 ForeignKeyViolation = asyncpg.ForeignKeyViolationError
 CheckViolation = asyncpg.CheckViolationError
+Raised = asyncpg.RaiseError
+"""What a function of ours in the database refuses."""
 
 _GONE = (
     asyncpg.PostgresConnectionError,
@@ -302,6 +304,19 @@ class Database:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+async def organisations(database: Database, *, at_once: int = 1000) -> AsyncIterator[OrgId]:
+    """All of them, by their ids; no transaction is open between two of them."""
+    last: uuid.UUID | None = None
+    while True:
+        async with database.system() as tx:
+            rows = await tx.fetch("select org_id from sys_orgs($1, $2)", last, at_once)
+        for row in rows:
+            yield OrgId(row["org_id"])
+        if len(rows) < at_once:
+            return
+        last = rows[-1]["org_id"]
 
 
 async def _prepare(connection: Connection) -> None:

@@ -9,7 +9,8 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,7 +18,7 @@ from typing import Literal
 
 from sangdam.core.ids import OrgId
 from sangdam.db.chain import Stream, canonical, moment
-from sangdam.db.database import Row, Transaction
+from sangdam.db.database import Database, Row, Transaction
 
 BROKEN_SHOWN = 1000
 What = Literal["missing", "edited", "link", "extra", "kept", "tail", "checkpoint", "anchor", "copy"]
@@ -48,7 +49,7 @@ class Checkpoint:
     at: datetime
 
     def genuine(self, key: bytes) -> bool:
-        return hmac.compare_digest(self.signature, sign(key, self.org, self.stream, self.seq, self.hash, self.at))
+        return _same(self.signature, sign(key, self.org, self.stream, self.seq, self.hash, self.at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class Anchor:
     at: datetime
 
     def genuine(self, key: bytes) -> bool:
-        return hmac.compare_digest(self.signature, self.signed(key))
+        return _same(self.signature, self.signed(key))
 
     def signed(self, key: bytes) -> str:
         what = f"anchor|{self.seq}|{self.hash.hex()}|{self.kept}|{self.kept_hash.hex()}|{moment(self.at)}"
@@ -149,6 +150,27 @@ async def verify(
     )
 
 
+async def verified(
+    db: Database,
+    org: OrgId,
+    stream: Stream,
+    *,
+    signing_key: bytes | None = None,
+    copies: Sequence[Checkpoint] = (),
+    after: int = 0,
+    at_most: int | None = None,
+    at_once: int = 1,
+) -> VerifyReport:
+    """`verify` as the organisation is now, over so many connections."""
+    async with AsyncExitStack() as opened:
+        tx = await opened.enter_async_context(db.snapshot(org))
+        shared = await tx.share_snapshot() if at_once > 1 else None
+        helpers = [await opened.enter_async_context(db.snapshot(org, shared=shared)) for _ in range(at_once - 1)]
+        return await verify(
+            tx, org, stream, signing_key=signing_key, helpers=helpers, copies=copies, after=after, at_most=at_most
+        )
+
+
 async def checkpoint(
     tx: Transaction, org: OrgId, stream: Stream, *, key: bytes, at: datetime, row: tuple[int, bytes] | None = None
 ) -> Checkpoint | None:
@@ -170,24 +192,32 @@ async def checkpoint(
 async def checkpoints(tx: Transaction, org: OrgId, stream: Stream) -> tuple[Checkpoint, ...]:
     """As stored, oldest first."""
     rows = await tx.fetch(
-        "select seq, hash, signature, at from f_audit_checkpoints where org_id = $1 and stream = $2 order by seq",
+        f"select seq, hash, signature, {_AT} from f_audit_checkpoints where org_id = $1 and stream = $2 order by seq",  # noqa: S608
         org,
         stream,
     )
-    return tuple(Checkpoint(org, stream, row["seq"], row["hash"], row["signature"], row["at"]) for row in rows)
+    return tuple(
+        Checkpoint(org, stream, row["seq"], row["hash"], row["signature"], row["at"] or _NEVER) for row in rows
+    )
 
 
 async def anchors(tx: Transaction, org: OrgId, stream: Stream) -> tuple[Anchor, ...]:
     """As stored, newest first."""
     rows = await tx.fetch(
-        "select seq, hash, kept, kept_hash, signature, at from f_audit_anchors where org_id = $1 and stream = $2 order by seq desc, at desc",
+        f"select seq, hash, kept, kept_hash, signature, {_AT} from f_audit_anchors where org_id = $1 and stream = $2 order by seq desc, f_audit_anchors.at desc",  # noqa: S608
         org,
         stream,
     )
     return tuple(
-        Anchor(org, stream, row["seq"], row["hash"], row["kept"], row["kept_hash"], row["signature"], row["at"])
+        Anchor(
+            org, stream, row["seq"], row["hash"], row["kept"], row["kept_hash"], row["signature"], row["at"] or _NEVER
+        )
         for row in rows
     )
+
+
+def _same(signature: str, ours: str) -> bool:
+    return hmac.compare_digest(signature.encode("utf-8", "replace"), ours.encode())
 
 
 def sign(key: bytes, org: OrgId, stream: str, seq: int, digest: bytes, at: datetime) -> str:
@@ -197,9 +227,12 @@ def sign(key: bytes, org: OrgId, stream: str, seq: int, digest: bytes, at: datet
 def beginning(org: OrgId, stream: Stream) -> Anchor:
     """What a stream stands on that was never pruned."""
     genesis = hashlib.sha256(f"{org}|{stream}".encode()).digest()
-    return Anchor(org, stream, 0, genesis, 0, _NOTHING, "", datetime.min.replace(tzinfo=UTC))
+    return Anchor(org, stream, 0, genesis, 0, _NOTHING, "", _NEVER)
 
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
+_AT = "case when at >= '0001-01-02' and at < '9999-12-31' then at end as at"
+"""Without the moments that no datetime holds, which nobody but a forger writes."""
 _NOTHING = hashlib.sha256(b"").digest()
 _STRETCH = 10_000
 """Rows of one statement, which the statement's time limit has to cover."""
@@ -321,7 +354,7 @@ async def _read(
     changed = {seq for seq, agrees in zip(row["suspects"], row["agreeing"], strict=True) if not agrees}
     unlike = {seq for seq, hashed in zip(row["suspects"], row["hashed"], strict=True) if not hashed} - changed
     if unlike:
-        changed |= unlike - await _of_an_earlier_build(tx, org, stream, unlike)
+        changed |= unlike - (await texts_of_an_earlier_build(tx, org, stream, unlike)).keys()
     broken += (Broken(seq, "edited") for seq in changed)
     if gapless:
         for seq, before, linked in zip(row["suspects"], row["befores"], row["linked"], strict=True):
@@ -336,14 +369,19 @@ def _stretch(first: int, what: What, last: int) -> Broken:
     return Broken(first, what, last if last > first else None)
 
 
-async def _of_an_earlier_build(tx: Transaction, org: OrgId, stream: Stream, seqs: set[int]) -> set[int]:
-    """Those whose hash is of the canonical text that `append` sends: until the audit migration it was hashed as it came."""
-    found = await tx.fetch(_ROWS[stream], org, sorted(seqs))
-    return {
-        row["chain_seq"]
-        for row in found
-        if row_hash(row["prev_hash"], row["chain_seq"], _stored_text(stream, row)) == row["row_hash"]
-    }
+async def texts_of_an_earlier_build(
+    tx: Transaction, org: OrgId, stream: Stream, seqs: Collection[int]
+) -> dict[int, str]:
+    """Of rows hashed by an earlier build, what was hashed: the canonical text that `append` sends, as it came. Others are left out."""
+    found: dict[int, str] = {}
+    for row in await tx.fetch(_ROWS[stream], org, sorted(seqs)):
+        try:
+            text = _stored_text(stream, row)
+        except (ValueError, RecursionError):
+            continue  # JSON that no build of ours wrote
+        if row_hash(row["prev_hash"], row["chain_seq"], text) == row["row_hash"]:
+            found[row["chain_seq"]] = text
+    return found
 
 
 async def _kept(tx: Transaction, org: OrgId, stream: Stream, anchor: Anchor) -> tuple[Broken, ...]:
@@ -448,7 +486,7 @@ _JSON = re.compile(
 )
 _FIRST, _LAST = -(2**63), 2**63 - 1
 _ROWS: dict[Stream, str] = {
-    stream: f"select {_JSON.sub(lambda name: name[0] + '::text', columns)}, org_id, chain_seq, prev_hash, row_hash from {TABLES[stream]} where org_id = $1 and chain_seq = any($2::bigint[])"  # noqa: S608
+    stream: f"select {_JSON.sub(lambda name: name[0] + '::text', columns).removesuffix('at')}{_AT}, org_id, chain_seq, prev_hash, row_hash from {TABLES[stream]} where org_id = $1 and chain_seq = any($2::bigint[])"  # noqa: S608
     for stream, columns in _COLUMNS.items()
 }
 _KEPT: dict[Stream, str] = {
