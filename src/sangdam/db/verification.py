@@ -234,7 +234,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 _AT = "case when at >= '0001-01-02' and at < '9999-12-31' then at end as at"
 """Without the moments that no datetime holds, which nobody but a forger writes."""
 _NOTHING = hashlib.sha256(b"").digest()
-_STRETCH = 10_000
+STRETCH = 10_000
 """Rows of one statement, which the statement's time limit has to cover."""
 
 
@@ -286,7 +286,7 @@ async def _stretches(
         select chain_seq from (
           select chain_seq, row_number() over w as n, lead(chain_seq) over w is null as last
           from {TABLES[stream]} where org_id = $1 and chain_seq > $2 and chain_seq <= $3 window w as (order by chain_seq)) each
-        where n % {_STRETCH} = 0 or last order by chain_seq
+        where n % {STRETCH} = 0 or last order by chain_seq
         """,  # noqa: S608
         *(org, after, end if end is not None else _LAST),
     )
