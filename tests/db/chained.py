@@ -70,16 +70,16 @@ async def an_org(owner_dsn: str, slug: str | None = None) -> OrgId:
     return org
 
 
-async def a_session(addresses: Addresses, org: OrgId, *, outcome: str | None = None, **more: object) -> SessionId:
+async def a_session(addresses: Addresses, org: OrgId, **more: object) -> SessionId:
     """Past the agent that it would belong to."""
     session = SessionId(new_uuid())
-    columns = {"outcome": outcome, **more}
+    columns = {"session_code": f"S-{session.hex[:6].upper()}", **more}
     async with connected(addresses.superuser) as superuser:
         await superuser.execute("set session_replication_role = replica")
         await superuser.execute(
-            f"insert into d_conv_sessions (id, org_id, session_code, agent_id, agent_version, channel, {', '.join(columns)})"
-            f" values ($1, $2, $3, $1, 1, 'widget', {', '.join(f'${n}' for n in range(4, 4 + len(columns)))})",
-            *(session, org, f"S-{session.hex[:6].upper()}", *columns.values()),
+            f"insert into d_conv_sessions (id, org_id, agent_id, agent_version, channel, {', '.join(columns)})"
+            f" values ($1, $2, $1, 1, 'widget', {', '.join(f'${n}' for n in range(3, 3 + len(columns)))})",
+            *(session, org, *columns.values()),
         )
     return session
 

@@ -111,7 +111,7 @@ def described(home: Path) -> dict[str, str] | None:
 async def started(*arguments: str, folder: Path, settings: Mapping[str, str] | None = None) -> AsyncIterator[Program]:
     """Runs in `folder`; is killed at the end when it has not ended by then."""
     log = new_log(folder, arguments[0])
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH") if name in os.environ}
     with log.open("wb") as out:
         process = await asyncio.create_subprocess_exec(
             SANGDAM,

@@ -123,22 +123,28 @@ async def _export(
     async with AsyncExitStack() as closing:
         db, orgs = await _opened(closing, chosen)
         org = (await _orgs(db, orgs, slug))[0]
-        await asyncio.to_thread(private_file, draft, "")
-        writing = await asyncio.to_thread(draft.open, "a", encoding="utf-8", newline="\n")
-        closing.callback(writing.close)
-        tx = await closing.enter_async_context(db.snapshot(org.id))
-        async for piece in export(
-            tx,
-            org.id,
-            slug=org.slug,
-            streams=(stream,) if stream is not None else STREAMS,
-            since=since,
-            until=until,
-            key=_key(chosen),
-            at=clock.now(),
-        ):
-            await asyncio.to_thread(writing.write, piece)
-    await asyncio.to_thread(draft.replace, out)
+        try:
+            await asyncio.to_thread(private_file, draft, "")
+            writing = await asyncio.to_thread(draft.open, "a", encoding="utf-8", newline="\n")
+            closing.callback(writing.close)
+            tx = await closing.enter_async_context(db.snapshot(org.id))
+            chosen_streams = (stream,) if stream is not None else STREAMS
+            pieces = export(
+                tx,
+                org.id,
+                slug=org.slug,
+                streams=chosen_streams,
+                since=since,
+                until=until,
+                key=_key(chosen),
+                at=clock.now(),
+            )
+            async for piece in pieces:
+                await asyncio.to_thread(writing.write, piece)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
+    draft.replace(out)
     typer.echo(f"written: {out}")
 
 
