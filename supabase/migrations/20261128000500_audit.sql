@@ -25,7 +25,8 @@ create function audit_text(e f_audit_mcp_tools) returns text stable language sql
 
 -- Each element is a row as JSON without its chain columns, its own organisation included.
 create or replace function audit_append(p_org uuid, p_events text[], p_calls text[]) returns void language plpgsql as $$
-declare v_first bigint; v_seq bigint; v_hash bytea; v_text text; v_texts text[]; v_chain bytea[];
+declare v_first bigint; v_seq bigint; v_hash bytea; v_chain bytea[];
+        v_events f_audit_events[]; v_event f_audit_events; v_calls f_audit_mcp_tools[]; v_call f_audit_mcp_tools;
 begin
   if cardinality(p_events) > 0 then
     select last_seq, last_hash into v_first, v_hash from f_audit_chains where org_id = p_org and stream = 'events' for update;
@@ -33,19 +34,18 @@ begin
       insert into f_audit_chains values (p_org, 'events', 0, sha256(convert_to(p_org::text || '|events', 'UTF8'))) on conflict do nothing;
       select last_seq, last_hash into v_first, v_hash from f_audit_chains where org_id = p_org and stream = 'events' for update;
     end if;
-    select array_agg(audit_text(jsonb_populate_record(null::f_audit_events, t.c::jsonb)) order by t.n) into v_texts
-    from unnest(p_events) with ordinality as t(c, n);
+    select array_agg(jsonb_populate_record(null::f_audit_events, t.c::jsonb) order by t.n) into v_events from unnest(p_events) with ordinality as t(c, n);
     v_seq := v_first; v_chain := array[v_hash];
-    foreach v_text in array v_texts loop
+    foreach v_event in array v_events loop
       v_seq := v_seq + 1;
-      v_hash := sha256(v_hash || convert_to(v_seq::text || '|' || v_text, 'UTF8'));
+      v_hash := sha256(v_hash || convert_to(v_seq::text || '|' || audit_text(v_event), 'UTF8'));
       v_chain := array_append(v_chain, v_hash);
     end loop;
     insert into f_audit_events (id, org_id, session_id, turn_id, state_rev, context_no, actor, event_type, payload, bot_context, trace_id, at, created_at,
                                 chain_seq, prev_hash, row_hash)
     select r.id, r.org_id, r.session_id, r.turn_id, r.state_rev, r.context_no, r.actor, r.event_type, r.payload, r.bot_context, r.trace_id, r.at, r.at,
-           v_first + t.n, v_chain[t.n], v_chain[t.n + 1]
-    from unnest(p_events) with ordinality as t(c, n), jsonb_populate_record(null::f_audit_events, t.c::jsonb) as r;
+           v_first + r.ordinality, v_chain[r.ordinality], v_chain[r.ordinality + 1]
+    from unnest(v_events) with ordinality as r;
     update f_audit_chains set last_seq = v_seq, last_hash = v_hash where org_id = p_org and stream = 'events';
   end if;
   if cardinality(p_calls) > 0 then
@@ -54,12 +54,11 @@ begin
       insert into f_audit_chains values (p_org, 'tools', 0, sha256(convert_to(p_org::text || '|tools', 'UTF8'))) on conflict do nothing;
       select last_seq, last_hash into v_first, v_hash from f_audit_chains where org_id = p_org and stream = 'tools' for update;
     end if;
-    select array_agg(audit_text(jsonb_populate_record(null::f_audit_mcp_tools, t.c::jsonb)) order by t.n) into v_texts
-    from unnest(p_calls) with ordinality as t(c, n);
+    select array_agg(jsonb_populate_record(null::f_audit_mcp_tools, t.c::jsonb) order by t.n) into v_calls from unnest(p_calls) with ordinality as t(c, n);
     v_seq := v_first; v_chain := array[v_hash];
-    foreach v_text in array v_texts loop
+    foreach v_call in array v_calls loop
       v_seq := v_seq + 1;
-      v_hash := sha256(v_hash || convert_to(v_seq::text || '|' || v_text, 'UTF8'));
+      v_hash := sha256(v_hash || convert_to(v_seq::text || '|' || audit_text(v_call), 'UTF8'));
       v_chain := array_append(v_chain, v_hash);
     end loop;
     insert into f_audit_mcp_tools (id, org_id, call_id, phase, session_id, turn_id, state_rev, context_no, caller, tool_name, tool_version, request_payload,
@@ -67,8 +66,8 @@ begin
                                    bot_context, trace_id, at, created_at, chain_seq, prev_hash, row_hash)
     select r.id, r.org_id, r.call_id, r.phase, r.session_id, r.turn_id, r.state_rev, r.context_no, r.caller, r.tool_name, r.tool_version, r.request_payload,
            r.response_payload, r.args_digest, r.effect_id, r.status, r.code, r.policy_decision, r.masked_fields, r.assurance, r.upstream, r.latency_ms,
-           r.bot_context, r.trace_id, r.at, r.at, v_first + t.n, v_chain[t.n], v_chain[t.n + 1]
-    from unnest(p_calls) with ordinality as t(c, n), jsonb_populate_record(null::f_audit_mcp_tools, t.c::jsonb) as r;
+           r.bot_context, r.trace_id, r.at, r.at, v_first + r.ordinality, v_chain[r.ordinality], v_chain[r.ordinality + 1]
+    from unnest(v_calls) with ordinality as r;
     update f_audit_chains set last_seq = v_seq, last_hash = v_hash where org_id = p_org and stream = 'tools';
   end if;
 end $$;

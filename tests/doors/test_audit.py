@@ -12,6 +12,7 @@ from sangdam.core.ids import OrgId, SessionId, TurnId, UserId, new_trace_id, new
 from sangdam.core.phone import Phone
 from sangdam.db.chain import AuditEvent, EventType, append
 from sangdam.db.testing import connected
+from sangdam.db.verification import checkpoint, checkpoints, verify
 from sangdam.orgs import Role
 from tests.conversations.talk import NOW
 from tests.db.chained import ORDER, a_session, call, event, written
@@ -344,3 +345,37 @@ async def a_turn(shop: Shopfront, session: SessionId, *, trace_id: str) -> TurnI
 
 def of_turn(turn: TurnId, session: SessionId) -> AuditEvent:
     return AuditEvent(EventType.TURN_OPENED, {"kind": "agent"}, NOW, new_trace_id(), {}, session, turn)
+
+
+async def scheduled(shop: Shopfront, name: str) -> None:
+    """What the product's own clock would start."""
+    runner = shop.product.jobs()
+    (found,) = [each for each in runner._timetables if each.name == name]  # pyright: ignore[reportPrivateUsage]
+    await found.run()
+
+
+async def test_the_product_signs_by_itself_with_its_own_key(shop: Shopfront) -> None:
+    await scheduled(shop, "audit_checkpoint")
+    key = shop.product.settings.audit_signing_key.get_secret_value().encode()
+    async with shop.product.db.org(shop.org) as tx:
+        (signed,) = await checkpoints(tx, shop.org, "events")
+    assert signed.genuine(key)
+    report = await get(shop, "/api/audit/verify", await auditor(shop), stream="events")
+    assert report["streams"][0]["signed_to"] == signed.seq
+
+
+async def test_the_nightly_run_prunes_what_is_over_its_time(shop: Shopfront) -> None:
+    old = NOW - timedelta(days=400)
+    org = (await an_org(shop.product, "old", "old@example.com"))[0]
+    key = shop.product.settings.audit_signing_key.get_secret_value().encode()
+    await written(shop.product.db, org, 1, 10, old)
+    async with shop.product.db.org(org) as tx:
+        await checkpoint(tx, org, "tools", key=key, at=old + timedelta(minutes=1))
+    await scheduled(shop, "retention")
+    async with shop.product.db.org(org) as tx:
+        assert await tx.fetchval("select count(*) from f_audit_mcp_tools") == 0
+        assert (await verify(tx, org, "tools", signing_key=key)).whole
+        told = await tx.fetchval("select payload from f_audit_events where event_type = 'AUDIT_PRUNED'")
+    async with shop.product.db.system() as tx:
+        counts = await tx.fetchval("select counts from e_ops_job_runs where job = 'retention'")
+    assert (told["rows"], counts["audit_rows"]) == (10, 10)

@@ -506,10 +506,13 @@ _JUDGE: dict[Stream, str] = {
            array_agg(linked) filter (where suspect) as linked
     from (
       select *, not (hashed and agrees and (linked and before = chain_seq - 1 or not $7)) as suspect from (
-        select e.chain_seq, audit_agrees(e) as agrees,
-               sha256(e.prev_hash || convert_to(e.chain_seq::text || '|' || audit_text(e), 'UTF8')) = e.row_hash as hashed,
-               coalesce(lag(e.chain_seq) over w, $5) as before, coalesce(coalesce(lag(e.row_hash) over w, $6::bytea) = e.prev_hash, true) as linked
-        from {table} e where e.org_id = $1 and e.chain_seq >= $2 and e.chain_seq <= $4 window w as (order by e.chain_seq)) each
+        select chain_seq, hashed, agrees, coalesce(lag(chain_seq) over w, $5) as before,
+               coalesce(coalesce(lag(row_hash) over w, $6::bytea) = prev_hash, true) as linked
+        from (
+          select e.chain_seq, e.prev_hash, e.row_hash, audit_agrees(e) as agrees,
+                 sha256(e.prev_hash || convert_to(e.chain_seq::text || '|' || audit_text(e), 'UTF8')) = e.row_hash as hashed
+          from {table} e where e.org_id = $1 and e.chain_seq >= $2 and e.chain_seq <= $4 order by e.chain_seq offset 0) narrow
+        window w as (order by chain_seq)) each
       where chain_seq > $3) judged
     """  # noqa: S608
     for stream, table in TABLES.items()
