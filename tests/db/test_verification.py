@@ -1,6 +1,7 @@
 """Verification beyond forgeries: in parts and in parallel, rows of earlier builds, every column, other servers."""
 
 import asyncio
+import hashlib
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -175,6 +176,9 @@ async def test_an_older_server_writes_the_same_text(addresses: Addresses, tmp_pa
             assert await texts_of(others) == newer
     finally:
         await asyncio.to_thread(older.server.stop)
+    # Whoever changes one sign of it makes every chain that was ever written look broken.
+    digest = hashlib.sha256("\n".join(newer).encode()).hexdigest()
+    assert digest == "ade2e0d9a796593c02e02342ac3e8001abcc6778f9baf061bc9ad1af7b156c7f"
     first: dict[str, object] = json.loads(newer[0])
     assert list(first)[:3] == ["id", "org_id", "session_id"]
     assert first["at"] == "2025-09-01T09:30:01.000007"

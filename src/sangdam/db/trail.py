@@ -15,8 +15,8 @@ from sangdam.db.chain import Stream
 from sangdam.db.database import Row, Transaction
 from sangdam.db.verification import TABLES
 
-READ_AT_ONCE = 5_000
-READ_AT_MOST = 20_000
+READ_AT_ONCE = 2_500
+READ_AT_MOST = 10_000
 """Rows of a page's search. What matches further on is on a later page."""
 
 

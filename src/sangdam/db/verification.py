@@ -234,7 +234,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 _AT = "case when at >= '0001-01-02' and at < '9999-12-31' then at end as at"
 """Without the moments that no datetime holds, which nobody but a forger writes."""
 _NOTHING = hashlib.sha256(b"").digest()
-STRETCH = 10_000
+STRETCH = 5_000
 """Rows of one statement, which the statement's time limit has to cover."""
 
 
