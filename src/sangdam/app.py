@@ -43,10 +43,13 @@ from sangdam.conversations.turns import TurnBook
 from sangdam.core.clock import Clock, SystemClock
 from sangdam.core.errors import Refused, SangdamError
 from sangdam.core.ids import OrgId, SessionId, TurnId
+from sangdam.db import checkpoints
+from sangdam.db.checkpoints import Checkpoints
 from sangdam.db.checks import database_findings
 from sangdam.db.database import Database, Transaction
 from sangdam.db.jobs import JobRunner, Timetable
 from sangdam.db.listen import Listener
+from sangdam.db.pruning import prune
 from sangdam.db.runs import JobRuns, Tally
 from sangdam.nlu.intents import IntentModel
 from sangdam.notify import Channel, Solapi
@@ -80,7 +83,11 @@ ORG_SECONDS = 5.0
 KEPT_DAYS = timedelta(days=1)
 DRAIN_SECONDS = 14.0
 """What runs may end within this; a tool used in its last moment and the doors still end within the 25 s a process has."""
-JOB_BUDGETS = {"retention": timedelta(minutes=30), "reconcile": timedelta(seconds=50)}
+JOB_BUDGETS = {
+    "retention": timedelta(minutes=30),
+    "reconcile": timedelta(seconds=50),
+    checkpoints.JOB: checkpoints.BUDGET,
+}
 
 
 @dataclass(frozen=True)
@@ -356,6 +363,7 @@ class Product:
             health=self.health,
             ticket_secret=settings.widget_ticket_secret.get_secret_value(),
             session_secret=settings.session_secret.get_secret_value(),
+            audit_key=settings.audit_signing_key.get_secret_value().encode(),
             public_base_url=settings.public_base_url,
             call_ws_url=settings.call_ws_url,
             build=self.build,
@@ -379,12 +387,16 @@ class Product:
     def jobs(self) -> JobRunner:
         """The product's own clock: once over all replicas."""
         runs = JobRuns(self.db, self.clock, build=self.build)
+        audit_key = self.settings.audit_signing_key.get_secret_value().encode()
+        signing = Checkpoints(self.db, self.clock, runs, key=audit_key)
 
         async def retention() -> None:
             async def work(tally: Tally) -> None:
                 before = self.clock.now() - KEPT_DAYS
                 tally.counts["codes"] = await purge_codes(self.db, before=before)
                 tally.counts["rate_counters"] = await purge_windows(self.db, before=before)
+                days, now = self.settings.retention_meta_days, self.clock.now()
+                await prune(self.db, tally, key=audit_key, days=days, now=now)
 
             await runs.run("retention", work, trigger="schedule", budget=JOB_BUDGETS["retention"])
 
@@ -395,7 +407,14 @@ class Product:
 
             await runs.run("reconcile", work, trigger="schedule", budget=JOB_BUDGETS["reconcile"])
 
-        timetables = (Timetable("retention", "30 3 * * *", retention), Timetable("reconcile", "* * * * *", reconcile))
+        async def sign() -> None:
+            await signing.run()
+
+        timetables = (
+            Timetable("retention", "30 3 * * *", retention),
+            Timetable("reconcile", "* * * * *", reconcile),
+            Timetable(checkpoints.JOB, "* * * * *", sign),
+        )
         return JobRunner(
             self._direct_dsn, jobs=(), timetables=timetables if self.settings.scheduler == "internal" else ()
         )

@@ -40,4 +40,3 @@ create policy owner_all on e_ops_requests for all to sangdam_owner using (true) 
 grant select, insert, update, delete on e_ops_requests to sangdam_app;
 
 -- What one tool did lately: the tools page asks it for every tool.
-create index f_audit_mcp_tools_recent on f_audit_mcp_tools (org_id, tool_name, at desc) where phase = 'closed';

@@ -71,3 +71,12 @@ def test_libraries_are_quoted_masked_and_only_from_warnings_on(out: io.StringIO)
     (line,) = lines(out)
     assert (line["event"], line["level"], line["build"]) == ("some.library", "warning", "abc123")
     assert line["text"] == "could not call 010-****-5678"
+
+
+def test_a_digest_of_a_checkpoint_stays_whole_and_nothing_else_does(out: io.StringIO) -> None:
+    digest = "0101234567801012345678" + "a" * 42
+    structlog.stdlib.get_logger().info("signed", hash=digest, signature=digest, other=digest, nested={"hash": digest})
+    structlog.stdlib.get_logger().info("signed", hash="01012345678", signature=digest + "0")
+    first, second = lines(out)
+    assert (first["hash"], first["signature"]) == (digest, digest)
+    assert "01012345678" not in str((first["other"], first["nested"], second))

@@ -5,10 +5,12 @@ import uuid
 
 import asyncpg
 import pytest
+from tests.db.chained import an_org
 
 from sangdam.core.errors import Kind, SangdamError
 from sangdam.core.ids import OrgId
 from sangdam.db import Database
+from sangdam.db.database import organisations
 from sangdam.db.testing import Addresses
 
 CURRENT = "select nullif(current_setting('app.org_id', true), '')"
@@ -176,3 +178,31 @@ async def test_prepared_statements_are_not_kept_behind_a_pooler(addresses: Addre
     async with await Database.open(addresses.app, max_size=1, pooler=True) as database, database.org(new_org()) as tx:
         await tx.fetch("select $1::int", 1)
         assert await tx.fetchval("select count(*) from pg_prepared_statements where name <> ''") == 0
+
+
+async def test_a_snapshot_stands_still_is_shared_and_only_read(database: Database, owner_dsn: str) -> None:
+    org = await an_org(owner_dsn)
+    name = "select name from a_iam_organizations where id = $1"
+    async with database.snapshot(org) as tx:
+        assert await tx.fetchval(name, org) == "달빛샵"
+        async with database.org(org) as other:
+            await other.execute("update a_iam_organizations set name = '햇빛샵' where id = $1", org)
+        async with database.snapshot(org, shared=await tx.share_snapshot()) as helper:
+            assert await helper.fetchval(name, org) == await tx.fetchval(name, org) == "달빛샵"
+    async with database.snapshot(org) as tx:
+        assert await tx.fetchval(name, org) == "햇빛샵"
+    with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+        async with database.snapshot(org) as tx:
+            await tx.execute("update a_iam_organizations set name = '별빛샵' where id = $1", org)
+    for wrong in ("", "1'; drop table a_iam_organizations; --"):
+        with pytest.raises(ValueError):
+            database.snapshot(org, shared=wrong)
+    with pytest.raises(TypeError):
+        database.snapshot("x")  # pyright: ignore[reportArgumentType]
+
+
+async def test_organisations_are_told_one_by_one_however_they_are_read(database: Database, owner_dsn: str) -> None:
+    assert [org async for org in organisations(database)] == []
+    made = sorted([await an_org(owner_dsn) for _ in range(5)])
+    for at_once in (1, 2, 5, 100):
+        assert [org async for org in organisations(database, at_once=at_once)] == made

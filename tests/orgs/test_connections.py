@@ -11,7 +11,7 @@ from sangdam.core.clock import SettableClock
 from sangdam.core.errors import SangdamError
 from sangdam.core.ids import UserId, new_uuid
 from sangdam.db import Database
-from sangdam.db.chain import verify
+from sangdam.db.verification import verify
 from sangdam.orgs import Connections, KeyRing, Member, Organisations, SealBroken, TokenPair
 
 PAIR = TokenPair(

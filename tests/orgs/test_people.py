@@ -296,3 +296,10 @@ async def test_a_member_of_another_organisation_is_out_of_reach(organisations: O
         await organisations.add_member(
             other.org, user=UserId(new_uuid()), name="x", email="x@example.com", role=Role.ADMIN, by=owner, trace_id="t"
         )
+
+
+async def test_an_organisation_is_found_by_its_slug(organisations: Organisations, owner: Member) -> None:
+    made = await organisations.read(owner.org)
+    assert made is not None
+    assert await organisations.find(made.slug) == made
+    assert await organisations.find("nobody") is None

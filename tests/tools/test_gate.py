@@ -8,7 +8,7 @@ import pytest
 from tests.tools.world import ORDER, OTHER_ORDER, PHONE, Told, World, not_owned
 
 from sangdam.core.ids import SessionId, TurnId, new_uuid
-from sangdam.db.chain import verify
+from sangdam.db.verification import verify
 from sangdam.tools import Gate
 from sangdam.tools.model import (
     Assurance,

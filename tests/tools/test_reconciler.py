@@ -10,8 +10,8 @@ import pytest
 from tests.tools.world import Told, World
 
 from sangdam.core.ids import EffectId, OrgId, SessionId
-from sangdam.db.chain import verify
 from sangdam.db.database import Transaction
+from sangdam.db.verification import verify
 from sangdam.tools.effects import Proposal, Stuck
 from sangdam.tools.model import Call, Caller, Done, Failed, NeedsConfirmation, Outcome, Tool, Undecided, Unknown
 from sangdam.tools.reconciler import LOOKS, Reconciler

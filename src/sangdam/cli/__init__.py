@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from sangdam.cli.audit import audit
 from sangdam.core.errors import Kind, Refused, SangdamError
 from sangdam.settings import Settings, SettingsRefused
 
@@ -21,6 +22,7 @@ app = typer.Typer(
     help="상담: AI customer service for Korean shops on Cafe24.",
     pretty_exceptions_enable=False,
 )
+app.add_typer(audit, name="audit")
 out = Console()
 err = Console(stderr=True)
 

@@ -95,18 +95,24 @@ async def run_doors(server: Doors, site: Site, *, rest: Callable[[], Awaitable[N
 
 
 @asynccontextmanager
-async def database(chosen: Settings) -> AsyncIterator[tuple[str, str]]:
-    """`(application dsn, owner dsn)`: of `DATABASE_URL`, or of the embedded database, which stops with the process."""
+async def database(chosen: Settings, *, beside: bool = False) -> AsyncIterator[tuple[str, str]]:
+    """`(application dsn, owner dsn)`: of `DATABASE_URL`, or of the embedded database, which stops with the process.
+
+    `beside` others: one that runs already is theirs, and stays as it is.
+    """
     if chosen.database_url is not None:
         owner = chosen.database_owner_url or chosen.database_url
         yield chosen.database_url.get_secret_value(), owner.get_secret_value()
         return
     postgres = await asyncio.to_thread(EmbeddedPostgres.start, Path(chosen.home) / "postgres")
+    theirs = beside and postgres.attached
     try:
-        await prepared(postgres.dsn("postgres"), postgres.dsn("sangdam_app"))
+        if not theirs:
+            await prepared(postgres.dsn("postgres"), postgres.dsn("sangdam_app"))
         yield postgres.dsn("sangdam_app"), postgres.dsn("sangdam_owner")
     finally:
-        await asyncio.to_thread(postgres.stop)
+        if not theirs:
+            await asyncio.to_thread(postgres.stop)
 
 
 async def prepared(owner_dsn: str, app_dsn: str) -> None:

@@ -5,6 +5,7 @@ their classes and places: a message of a driver or a client may quote a person.
 """
 
 import logging
+import re
 import sys
 import traceback
 from collections.abc import Iterator, MutableMapping
@@ -23,6 +24,7 @@ BOUND = ("org", "session", "turn", "call", "trace", "build")
 """The names `bound` takes, in the order in which a line shows them."""
 _FIRST = ("at", "level", "event", *BOUND)
 _FRAMES = 6
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def configure(*, level: Level = "info", build: str, stream: TextIO | None = None) -> None:
@@ -72,6 +74,8 @@ def bound(
 
 def _mask(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     kept = {name: line[name] for name in _FIRST if name in line}
+    # A digest is of use only whole: by these two a checkpoint of the audit is compared with its copy in the log.
+    kept |= {name: line[name] for name in ("hash", "signature") if _DIGEST.fullmatch(str(line.get(name)))}
     masked = mask_value("line", {name: value for name, value in line.items() if name not in kept})
     return {**kept, **masked} if isinstance(masked, dict) else kept
 

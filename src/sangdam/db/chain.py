@@ -1,11 +1,9 @@
-"""The audit chain: rows of both streams are appended as their canonical text and verified from their stored columns.
+"""The audit chain: what happened and every use of a tool, appended in order, each row with the hash of the one before.
 
-What is hashed is the very text the row is made of, so a row that differs from its text in any column does not verify.
-`append` belongs at the end of a transaction: it holds the organisation's chain until commit.
+What is hashed is what the function `audit_text` of the database says of the stored columns, so a row that differs in any of
+them does not verify (`verification.py`). `append` belongs at the end of a transaction: it holds the chain until commit.
 """
 
-import hashlib
-import hmac
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -17,7 +15,7 @@ from typing import Literal, cast
 
 from sangdam.core.ids import CallId, EffectId, OrgId, SessionId, TurnId, new_uuid
 from sangdam.core.mask import mask_value
-from sangdam.db.database import Row, Transaction
+from sangdam.db.database import Transaction
 
 Stream = Literal["events", "tools"]
 Phase = Literal["opened", "closed"]
@@ -33,8 +31,6 @@ Status = Literal[
     "rate_limited",
     "replayed",
 ]
-
-BROKEN_SHOWN = 1000
 
 
 class EventType(StrEnum):
@@ -151,29 +147,6 @@ class AuditCall:
     bot_context: str = "{}"
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
-    seq: int
-    what: Literal["missing", "edited", "link", "tail", "checkpoint"]
-    """`missing`: rows up to here are gone; `edited`: a column differs from what was hashed; `link`: does not continue the row
-    before; `tail`: the chain's head knows another end; `checkpoint`: a signed checkpoint says otherwise."""
-
-
-@dataclass(frozen=True, slots=True)
-class VerifyReport:
-    org: OrgId
-    stream: Stream
-    rows: int
-    first_seq: int | None
-    last_seq: int | None
-    broken: tuple[Broken, ...]
-    """In order of `seq`, at most `BROKEN_SHOWN`."""
-
-    @property
-    def whole(self) -> bool:
-        return not self.broken
-
-
 async def append(
     tx: Transaction, org: OrgId, *, events: Sequence[AuditEvent] = (), calls: Sequence[AuditCall] = ()
 ) -> None:
@@ -186,65 +159,6 @@ async def append(
         [_event_text(org, event) for event in events],
         [_call_text(org, call) for call in calls],
     )
-
-
-async def verify(tx: Transaction, org: OrgId, stream: Stream, *, signing_key: bytes | None = None) -> VerifyReport:
-    """Reads a whole stream in order and names every row that does not fit. With the key, checkpoints are judged too."""
-    broken: list[Broken] = []
-    checkpoints = {
-        row["seq"]: row
-        for row in await tx.fetch(
-            "select seq, hash, signature, at from f_audit_checkpoints where org_id = $1 and stream = $2", org, stream
-        )
-    }
-    head = await tx.fetchrow(
-        "select last_seq, last_hash from f_audit_chains where org_id = $1 and stream = $2", org, stream
-    )
-    for seq, row in checkpoints.items():
-        if signing_key is not None and not hmac.compare_digest(
-            row["signature"], sign(signing_key, org, stream, seq, row["hash"], row["at"])
-        ):
-            broken.append(Broken(seq, "checkpoint"))
-    rows, first_seq, last_seq, last_hash = 0, None, 0, _genesis(org, stream)
-    async for row in tx.stream(_ROWS[stream], org):
-        seq = row["chain_seq"]
-        if first_seq is None:
-            first_seq = seq
-            if seq > 1 and (anchor := checkpoints.get(seq - 1)) is not None:
-                last_seq, last_hash = seq - 1, anchor["hash"]
-        found = _judge(row, seq, last_seq, last_hash, _stored_text(stream, row))
-        if (checkpoint := checkpoints.get(seq)) is not None and checkpoint["hash"] != row["row_hash"]:
-            found = (*found, "checkpoint")
-        broken.extend(Broken(seq, what) for what in found)
-        rows, last_seq, last_hash = rows + 1, seq, row["row_hash"]
-    expected = (head["last_seq"], head["last_hash"]) if head is not None else (0, _genesis(org, stream))
-    if rows == 0 and head is not None and (anchor := checkpoints.get(head["last_seq"])) is not None:
-        last_seq, last_hash = head["last_seq"], anchor["hash"]
-    newest = max(checkpoints, default=0)
-    if (last_seq, last_hash) != expected or newest > last_seq:
-        broken.append(Broken(max(last_seq, expected[0], newest), "tail"))
-    broken.sort(key=lambda b: b.seq)
-    return VerifyReport(org, stream, rows, first_seq, last_seq if rows else None, tuple(broken[:BROKEN_SHOWN]))
-
-
-async def checkpoint(
-    tx: Transaction, org: OrgId, stream: Stream, *, key: bytes, at: datetime
-) -> tuple[int, str] | None:
-    """Signs the present head: its number and signature, to be logged elsewhere too. None when there is nothing yet."""
-    head = await tx.fetchrow(
-        "select last_seq, last_hash from f_audit_chains where org_id = $1 and stream = $2 for update", org, stream
-    )
-    if head is None or head["last_seq"] == 0:
-        return None
-    seq, digest = head["last_seq"], head["last_hash"]
-    signature = sign(key, org, stream, seq, digest, at)
-    sql = "insert into f_audit_checkpoints (org_id, stream, seq, hash, signature, at) values ($1, $2, $3, $4, $5, $6) on conflict do nothing"
-    await tx.execute(sql, org, stream, seq, digest, signature, at)
-    return seq, signature
-
-
-def sign(key: bytes, org: OrgId, stream: str, seq: int, digest: bytes, at: datetime) -> str:
-    return hmac.new(key, f"{org}|{stream}|{seq}|{digest.hex()}|{_moment(at)}".encode(), hashlib.sha256).hexdigest()
 
 
 def canonical(value: object) -> str:
@@ -269,7 +183,7 @@ def plain(value: object) -> object:
         case float():
             return int(value) if value.is_integer() else value if math.isfinite(value) else str(value)
         case datetime():
-            return _moment(value)
+            return moment(value)
         case Enum():
             return plain(value.value)
         case _:
@@ -280,28 +194,8 @@ def _storable(text: str) -> str:
     return text.replace("\x00", "�").encode("utf-8", "replace").decode()
 
 
-def _moment(at: datetime) -> str:
+def moment(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def _genesis(org: OrgId, stream: str) -> bytes:
-    return hashlib.sha256(f"{org}|{stream}".encode()).digest()
-
-
-def _judge(
-    row: Row, seq: int, last_seq: int, last_hash: bytes, text: str
-) -> tuple[Literal["missing", "edited", "link"], ...]:
-    found: list[Literal["missing", "edited", "link"]] = []
-    if seq != last_seq + 1:
-        found.append("missing")
-    elif row["prev_hash"] != last_hash:
-        found.append("link")
-    if (
-        hashlib.sha256(row["prev_hash"] + f"{seq}|{text}".encode()).digest() != row["row_hash"]
-        or row["created_at"] != row["at"]
-    ):
-        found.append("edited")
-    return tuple(found)
 
 
 @lru_cache(maxsize=512)
@@ -378,23 +272,3 @@ def _call_text(org: OrgId, call: AuditCall) -> str:
             "bot_context": _context(call.bot_context),
         }
     )
-
-
-_EVENT_COLUMNS = "id, session_id, turn_id, state_rev, context_no, actor, event_type, payload, bot_context, trace_id, at"
-_CALL_COLUMNS = (
-    "id, call_id, phase, session_id, turn_id, state_rev, context_no, caller, tool_name, tool_version, request_payload, response_payload, args_digest,"
-    " effect_id, status, code, policy_decision, masked_fields, assurance, upstream, latency_ms, bot_context, trace_id, at"
-)
-_COLUMNS: dict[Stream, str] = {"events": _EVENT_COLUMNS, "tools": _CALL_COLUMNS}
-_TABLE: dict[Stream, str] = {"events": "f_audit_events", "tools": "f_audit_mcp_tools"}
-_NAMES: dict[Stream, tuple[str, ...]] = {
-    stream: tuple(columns.replace(",", " ").split()) for stream, columns in _COLUMNS.items()
-}
-_ROWS: dict[Stream, str] = {
-    stream: f"select {columns}, org_id, created_at, chain_seq, prev_hash, row_hash from {_TABLE[stream]} where org_id = $1 order by chain_seq"  # noqa: S608
-    for stream, columns in _COLUMNS.items()
-}
-
-
-def _stored_text(stream: Stream, row: Row) -> str:
-    return canonical({"org_id": row["org_id"], **{name: row[name] for name in _NAMES[stream]}})

@@ -6,6 +6,7 @@ over. A connection is never reset between uses: session state (`set` without `lo
 
 import asyncio
 import json
+import re
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -24,6 +25,8 @@ CONNECT_SECONDS = 10.0
 UniqueViolation = asyncpg.UniqueViolationError
 ForeignKeyViolation = asyncpg.ForeignKeyViolationError
 CheckViolation = asyncpg.CheckViolationError
+Raised = asyncpg.RaiseError
+"""What a function of ours in the database refuses."""
 
 _GONE = (
     asyncpg.PostgresConnectionError,
@@ -34,6 +37,9 @@ _GONE = (
     OSError,
     TimeoutError,
 )
+
+
+_SNAPSHOT = re.compile(r"[0-9A-F-]{1,64}")
 
 
 class Row(Protocol):
@@ -124,6 +130,10 @@ class Transaction:
 
     async def try_lock(self, key: str) -> bool:
         return bool(await self._connection.fetchval("select pg_try_advisory_xact_lock(hashtextextended($1, 0))", key))
+
+    async def share_snapshot(self) -> str:
+        """What `Database.snapshot` takes to see exactly what this transaction sees, for as long as it is open."""
+        return str(await self._connection.fetchval("select pg_export_snapshot()"))
 
     def after_commit(self, hook: Callable[[], None]) -> None:
         """Called once, in order, after the commit; not at all after a rollback."""
@@ -251,6 +261,20 @@ class Database:
             self._pool, f"BEGIN;SELECT set_config('app.org_id','{uuid.UUID(int=org.int)}',true),{self._limits}", org
         )
 
+    def snapshot(self, org: OrgId, *, shared: str | None = None) -> _Opening:
+        """One organisation as it is now, or as another transaction sees it, whatever others commit meanwhile. Read only."""
+        if not isinstance(org, uuid.UUID):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError("an organisation is named by its UUID")
+        if shared is not None and not _SNAPSHOT.fullmatch(shared):
+            raise ValueError("not the name of a snapshot")
+        the_same = f"SET TRANSACTION SNAPSHOT '{shared}';" if shared is not None else ""
+        return _Opening(
+            self._pool,
+            f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;{the_same}"
+            f"SELECT set_config('app.org_id','{uuid.UUID(int=org.int)}',true),{self._limits}",
+            org,
+        )
+
     def system(self) -> _Opening:
         """A transaction of no organisation: global tables and `sys_*` functions."""
         return _Opening(self._pool, f"BEGIN;SELECT set_config('app.org_id','',true),{self._limits}", None)
@@ -280,6 +304,19 @@ class Database:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+async def organisations(database: Database, *, at_once: int = 1000) -> AsyncIterator[OrgId]:
+    """All of them, by their ids; no transaction is open between two of them."""
+    last: uuid.UUID | None = None
+    while True:
+        async with database.system() as tx:
+            rows = await tx.fetch("select org_id from sys_orgs($1, $2)", last, at_once)
+        for row in rows:
+            yield OrgId(row["org_id"])
+        if len(rows) < at_once:
+            return
+        last = rows[-1]["org_id"]
 
 
 async def _prepare(connection: Connection) -> None:

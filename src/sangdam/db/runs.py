@@ -40,6 +40,11 @@ class Tally:
         if len(self.errors) < ERRORS:
             self.errors.append(what)
 
+    def add(self, part: "Tally", **what: object) -> None:
+        """What a part counted, with `what` beside each of its errors."""
+        self.counts.update(part.counts)
+        self.errors += [{**what, **error} for error in part.errors[: ERRORS - len(self.errors)]]
+
     @property
     def outcome(self) -> Outcome:
         return "partial" if self.counts["failed"] else "ok"
@@ -96,17 +101,27 @@ class JobRuns:
         await self._finish(started, outcome, tally)
         return Finished(started, outcome, tally)
 
-    async def touched(self, org: OrgId, job: str, tally: Tally, *, trigger: Trigger, started_at: datetime) -> None:
-        """The row an organisation sees of a run over several: its own counts and errors."""
+    async def touched(
+        self,
+        org: OrgId,
+        job: str,
+        tally: Tally,
+        *,
+        trigger: Trigger,
+        started_at: datetime,
+        trace_id: str | None = None,
+    ) -> None:
+        """The row an organisation sees of a run over several: its own counts and errors; with the trace of what it wrote."""
         async with self._database.org(org) as tx:
             await tx.execute(
                 """
                 insert into e_ops_job_runs
-                  (org_id, job, trigger, lock_key, started_at, finished_at, outcome, counts, errors, host, build)
-                values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                  (org_id, job, trigger, lock_key, started_at, finished_at, outcome, counts, errors, host, build, trace_id)
+                values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
                 """,
                 *(org, job, trigger, f"job:{job}:{org}", started_at, self._clock.now()),
                 *(tally.outcome, dict(tally.counts), mask_value("errors", tally.errors), self._host, self._build),
+                trace_id,
             )
 
     async def close_abandoned(self, budgets: Mapping[str, timedelta]) -> int:

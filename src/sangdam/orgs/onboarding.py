@@ -103,6 +103,11 @@ class Organisations:
         async with self._db.org(org) as tx:
             return await store.read_org(tx, org)
 
+    async def find(self, slug: str) -> Org | None:
+        async with self._db.system() as tx:
+            org = await store.org_of_slug(tx, slug)
+        return await self.read(org) if org is not None else None
+
     async def update(self, org: OrgId, *, hours: Hours | None = None, settings: OrgSettings | None = None) -> None:
         async with self._db.org(org) as tx:
             await store.write_org(

@@ -85,6 +85,11 @@ async def org_of_business(tx: Transaction, number: str) -> OrgId | None:
     return OrgId(found) if found is not None else None
 
 
+async def org_of_slug(tx: Transaction, slug: str) -> OrgId | None:
+    found = await tx.fetchval("select org_id from sys_org_by_slug($1)", slug)
+    return OrgId(found) if found is not None else None
+
+
 async def org_of_member(tx: Transaction, user: UserId) -> OrgId | None:
     found = await tx.fetchval("select org_id from sys_member($1)", user)
     return OrgId(found) if found is not None else None

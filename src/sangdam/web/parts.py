@@ -93,6 +93,8 @@ class Parts:
     health: Callable[[], Awaitable[Health]]
     ticket_secret: str = field(repr=False)
     session_secret: str = field(repr=False)
+    audit_key: bytes = field(repr=False)
+    """Signs the checkpoints of the audit."""
     public_base_url: str
     call_ws_url: str
     build: str

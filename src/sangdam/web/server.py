@@ -12,6 +12,7 @@ from uvicorn import Config
 from sangdam.core.errors import SangdamError
 from sangdam.core.ids import SessionId
 from sangdam.web.assets import Assets
+from sangdam.web.audit import audit_routes
 from sangdam.web.callers import Callers
 from sangdam.web.chat import Chat, chat_routes
 from sangdam.web.http import Frame, misread, refused, unrouted
@@ -119,6 +120,7 @@ def create_web(parts: Parts) -> Site:
     if "http" in parts.doors:
         site.include_router(member_routes(parts, callers))
         site.include_router(chat_routes(chat, callers))
+        site.include_router(audit_routes(parts, callers))
         site.include_router(widget_routes(parts, Tables(parts, widgets, tickets, callers), chat, waits))
         site.include_router(page_routes(parts, widgets, Assets()))
         replays = Replays(parts.db, parts.keyring, parts.hasher, parts.clock)

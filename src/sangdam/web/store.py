@@ -1,4 +1,4 @@
-"""Widgets, and what the chat API answers a repeated request with, in the database."""
+"""Widgets, what the chat API answers a repeated request with, and what belongs to a trace, in the database."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -91,3 +91,60 @@ async def answer_request(org: OrgId, tx: Transaction, row: uuid.UUID, status: in
 
 async def release_request(org: OrgId, tx: Transaction, row: uuid.UUID) -> None:
     await tx.execute("delete from e_ops_requests where org_id = $1 and id = $2 and status is null", org, row)
+
+
+# The audit ---------------------------------------------------------------------------------------------------------------
+
+
+async def sessions_meant(
+    org: OrgId, tx: Transaction, *, code: str | None, turn: uuid.UUID | None, phone_hash: str | None, limit: int
+) -> tuple[SessionId, ...]:
+    """Conversations, newest first, for which everything given holds."""
+    given = [
+        (condition, value)
+        for condition, value in (
+            ("session_code = ${}", code),
+            ("phone_hash = ${}", phone_hash),
+            ("id = (select t.session_id from d_conv_turns t where t.org_id = $1 and t.id = ${})", turn),
+        )
+        if value is not None
+    ]
+    conditions = "".join(f" and {condition.format(n)}" for n, (condition, _) in enumerate(given, start=3))
+    sql = f"select id from d_conv_sessions where org_id = $1{conditions} order by started_at desc limit $2"  # noqa: S608
+    rows = await tx.fetch(sql, org, limit, *(value for _, value in given))
+    return tuple(SessionId(row["id"]) for row in rows)
+
+
+async def turns_of_trace(org: OrgId, tx: Transaction, trace_id: str, *, limit: int) -> list[Row]:
+    return await tx.fetch(
+        """
+        select t.id, t.session_id, s.session_code, t.turn_no, t.status, t.seq_from, t.seq_to, t.reply_seq, t.state_rev, t.intent, t.latency_ms,
+               t.failed ->> 'code' as code, t.opened_at, t.closed_at
+        from d_conv_turns t join d_conv_sessions s on s.org_id = $1 and s.id = t.session_id
+        where t.org_id = $1 and t.trace_id = $2 order by t.opened_at limit $3
+        """,
+        org, trace_id, limit,
+    )  # fmt: skip
+
+
+async def messages_of_turns(org: OrgId, tx: Transaction, turns: Sequence[uuid.UUID], *, limit: int) -> list[Row]:
+    """What these turns read and said, masked."""
+    return await tx.fetch(
+        """
+        select distinct m.id, m.session_id, m.seq, m.sender, m.kind, m.text, m.turn_id, m.created_at
+        from d_conv_turns t join d_conv_messages m on m.org_id = $1 and m.session_id = t.session_id
+          and (m.seq between t.seq_from and t.seq_to and m.sender = 'shopper' or m.turn_id = t.id)
+        where t.org_id = $1 and t.id = any($2::uuid[]) order by m.created_at, m.seq limit $3
+        """,
+        org, list(turns), limit,
+    )  # fmt: skip
+
+
+async def outbox_of_trace(org: OrgId, tx: Transaction, trace_id: str, *, limit: int) -> list[Row]:
+    return await tx.fetch(
+        """
+        select id, kind, channel, destination_masked, status, attempts, provider, last_code, due_at, created_at, accepted_at, delivered_at
+        from e_ops_outbox where org_id = $1 and trace_id = $2 order by created_at limit $3
+        """,
+        org, trace_id, limit,
+    )  # fmt: skip
