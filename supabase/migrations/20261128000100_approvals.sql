@@ -38,5 +38,3 @@ alter table e_ops_requests force row level security;
 create policy org_isolation on e_ops_requests for all using (org_id = (select app_org_id())) with check (org_id = (select app_org_id()));
 create policy owner_all on e_ops_requests for all to sangdam_owner using (true) with check (true);
 grant select, insert, update, delete on e_ops_requests to sangdam_app;
-
--- What one tool did lately: the tools page asks it for every tool.
