@@ -2,6 +2,9 @@
 
 The mall is a sandbox in a process of its own, its call bucket open; the database is an embedded Postgres that waits for the disk. The same order is read
 three ways in turns: straight from the mall over HTTP, through the shop without the gate, and through the gate with everything it does.
+
+Then tickets are filed while the mall keeps its answers to itself, every second one after it stored the ticket. The clock jumps from one look of the
+reconciler to the next, and what it says in the end is held against what the mall has.
 """
 
 import argparse
@@ -14,10 +17,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +33,14 @@ from sangdam.cli.processes import catalogue, prepared, surroundings
 from sangdam.commerce.cafe24.tokens import read_pair
 from sangdam.commerce.shop import VerifiedPhone
 from sangdam.core import logs
+from sangdam.core.clock import SystemClock
 from sangdam.core.ids import CallId, GrantId, OrderId, OrgId, SessionId, UserId, new_uuid
 from sangdam.core.phone import Phone
 from sangdam.db.postgres import EmbeddedPostgres
 from sangdam.settings import Settings
-from sangdam.tools.model import Assurance, Call, Caller, CallerKind, Done, Grant
+from sangdam.tools.effects import ByShopper
+from sangdam.tools.model import Assurance, Call, Caller, CallerKind, Done, Grant, NeedsConfirmation, Unknown
+from sangdam.tools.reconciler import LOOKS
 
 MALL = "sandboxmall"
 PHONE = Phone("01000001234")
@@ -64,6 +71,16 @@ async def sandbox() -> AsyncIterator[str]:
         process.wait(10)
 
 
+class AheadClock(SystemClock):
+    """The machine's, and what it was moved on by."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead
+
+
 @dataclass
 class Bench:
     product: Product
@@ -72,6 +89,7 @@ class Bench:
     order: OrderId
     token: str
     http: httpx2.AsyncClient
+    clock: AheadClock
 
     def grant(self, session: SessionId) -> Grant:
         return Grant(
@@ -111,6 +129,48 @@ class Bench:
         outcome = await self.product.gate.call(self.caller(), "lookup_order", {"order_id": self.order})
         assert isinstance(outcome, Done), outcome
 
+    async def lose(self, number: int, *, filed: bool) -> None:
+        """One ticket whose answer never came."""
+        caller = self.caller()
+        given = {
+            "kind": "complaint", "summary": f"포장이 찢어졌어요 {number}", "content": f"포장이 찢어져서 왔어요 {number}. 확인 부탁드려요.",
+            "contact_phone": PHONE.digits, "reply_channel": "sms",
+        }  # fmt: skip
+        key = f"conv:{caller.session}:{new_uuid()}:create_ticket"
+        asked = await self.product.gate.call(caller, "create_ticket", given, key=key)
+        assert isinstance(asked, NeedsConfirmation), asked
+        assert await self.product.gate.effects.confirm(self.org, asked.effect, by=ByShopper(1))
+        kind = "drop_after_commit" if filed else "drop_before"
+        await self.control(
+            "POST", "faults", {"kind": kind, "match": {"method": "POST", "path": "/articles"}, "count": 1}
+        )
+        lost = await self.product.gate.call(caller, "create_ticket", given, key=key, confirmation=asked.digest)
+        assert isinstance(lost, Unknown), lost
+        async with self.product.db.org(self.org) as tx:  # a mall that loses everything would be left alone
+            await tx.execute("delete from c_mcp_breakers")
+
+    async def tickets(self) -> int:
+        answer = await self.http.get(
+            f"{self.base}/malls/{MALL}/api/v2/admin/boards/9/articles",
+            params={"shop_no": "1", "limit": "100"},
+            headers={"Authorization": f"Bearer {self.token}", "X-Cafe24-Api-Version": "2026-03-01"},
+        )
+        answer.raise_for_status()
+        return sum("포장이 찢어졌어요" in each["title"] for each in answer.json()["articles"])
+
+    async def states(self) -> Counter[str]:
+        async with self.product.db.org(self.org) as tx:
+            rows = await tx.fetch("select state, count(*) as n from e_ops_effects group by state")
+        return Counter({row["state"]: row["n"] for row in rows})
+
+    async def settle(self, wait: timedelta) -> tuple[Counter[str], float]:
+        """What the looks that are due by then found, and in how many seconds."""
+        self.clock.ahead += wait
+        started, counts = time.perf_counter(), Counter[str]()
+        while found := await self.product.reconciler.sweep():
+            counts += found
+        return counts, time.perf_counter() - started
+
     async def control(self, method: str, path: str, body: Any = None) -> Any:
         answer = await self.http.request(method, f"{self.base}/_control/{path}", json=body)
         answer.raise_for_status()
@@ -133,9 +193,12 @@ def settings() -> Settings:
 
 @asynccontextmanager
 async def furnished(server: EmbeddedPostgres, base: str) -> AsyncIterator[Bench]:
+    clock = AheadClock()
     await prepared(server.dsn("postgres"), server.dsn("sangdam_app"))
     async with (
-        opened(settings(), server.dsn("sangdam_app"), around=surroundings(base, open_bucket=True)) as product,
+        opened(
+            settings(), server.dsn("sangdam_app"), around=replace(surroundings(base, open_bucket=True), clock=clock)
+        ) as product,
         httpx2.AsyncClient(trust_env=False, timeout=WAIT_SECONDS) as http,
     ):
         await catalogue(product, server.dsn("sangdam_owner"))
@@ -149,7 +212,7 @@ async def furnished(server: EmbeddedPostgres, base: str) -> AsyncIterator[Bench]
             await tx.execute("update c_mcp_tool_policies set rate_limit_per_min = 6000, session_limit_per_hour = 6000")
         shoppers = (await http.get(f"{base}/_control/cast")).json()["shoppers"]
         orders = next(each["orders"] for each in shoppers if each["phone"].replace("-", "") == PHONE.digits)
-        yield Bench(product, base, owner.org, OrderId(orders["in_transit"]), answer["access_token"], http)
+        yield Bench(product, base, owner.org, OrderId(orders["in_transit"]), answer["access_token"], http, clock)
 
 
 async def timed(ways: dict[str, Callable[[], Awaitable[None]]], count: int) -> dict[str, list[float]]:
@@ -168,7 +231,7 @@ def percentiles(took: list[float]) -> tuple[float, float]:
     return statistics.median(took), statistics.quantiles(took, n=100)[98]
 
 
-async def main(count: int) -> None:
+async def main(count: int, losses: int) -> None:
     logs.configure(level="error", build="bench")
     with tempfile.TemporaryDirectory(prefix="sangdam-bench-") as home:
         server = EmbeddedPostgres.start(Path(home))
@@ -177,6 +240,10 @@ async def main(count: int) -> None:
                 took = await timed(
                     {"straight": bench.straight, "shop": bench.without_gate, "gate": bench.through_the_gate}, count
                 )
+                for number in range(losses):
+                    await bench.lose(number, filed=number % 2 == 0)
+                filed, sweeps = await bench.tickets(), [await bench.settle(wait) for wait in LOOKS]
+                states, kept = await bench.states(), await bench.tickets()
         finally:
             server.stop()
     print(f"load of the machine: {os.getloadavg()[0]:.1f}")
@@ -192,10 +259,16 @@ async def main(count: int) -> None:
         )
     shop, gate = percentiles(took["shop"]), percentiles(took["gate"])
     print(f"the gate adds                p50 {gate[0] - shop[0]:6.2f} ms  p99 {gate[1] - shop[1]:6.2f} ms")
+    print(f"{losses} tickets without an answer, {filed} of them filed")
+    for wait, (counts, seconds) in zip(LOOKS, sweeps, strict=True):
+        print(f"  look at {wait.total_seconds():4.0f} s  {seconds:5.2f} s  {dict(counts)}")
+    print(f"in the end {dict(states)}, {kept} tickets in the mall")
+    assert (states["done"], states["failed"], kept) == (filed, losses - filed, filed), "it says what is not so"
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=400)
+    parser.add_argument("--losses", type=int, default=100)
     options = parser.parse_args()
-    asyncio.run(main(options.count))
+    asyncio.run(main(options.count, options.losses))
