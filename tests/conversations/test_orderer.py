@@ -1,14 +1,17 @@
 """Order number, name and phone that fit together: one answer for every mismatch, five tries, half an hour."""
 
 import asyncio
+import json
+import uuid
 from datetime import timedelta
 
 import pytest
 
 from sangdam.conversations.grants import TOKEN_LENGTH
 from sangdam.conversations.orderer import MISMATCHES, WITHIN
+from sangdam.core.ids import CallId
 from sangdam.core.phone import Phone
-from sangdam.tools.model import Assurance, CallerKind, Denied, Done, Failed, NeedsVerification, Outcome
+from sangdam.tools.model import Assurance, Call, CallerKind, Denied, Done, Failed, NeedsVerification, Outcome
 from tests.conversations.place import Place
 from tests.conversations.talk import HANEUL, OTHERS, SEOJUN, SHIRT, item, order
 
@@ -87,13 +90,28 @@ async def test_a_mismatch_in_one_shop_locks_nothing_in_another(place: Place) -> 
 
 async def test_guesses_of_one_moment_do_not_get_more_tries_than_five(place: Place) -> None:
     session = await place.session()
-    now = place.clock.now()
+    now, caller = place.clock.now(), await place.caller(session, CallerKind.MCP)
+    call = Call(CallId(uuid.uuid4()), caller, place.clock, deadline=place.clock.monotonic() + 6.0)
     await asyncio.gather(
-        *(place.matches.record(place.org, session, SHIRT, None, matched=False, now=now, with_token=False) for _ in range(MISMATCHES))
-    )  # fmt: skip
-    late = await place.matches.record(place.org, session, SHIRT, None, matched=True, now=now, with_token=True)
+        *(place.matches.record(call, session, SHIRT, matched=False, now=now) for _ in range(MISMATCHES))
+    )
+    late = await place.matches.record(call, session, SHIRT, matched=True, now=now)
     assert late is None
     assert await place.grants.of(place.org, session, now) == ()
+
+
+async def test_each_try_is_an_event_that_names_the_order_and_not_the_person(place: Place) -> None:
+    session = await place.session()
+    await match(place, session, name="이하늘")
+    await match(place, session)
+    rows = await place.rows(
+        "select event_type, payload, session_id from f_audit_events where event_type like 'ORDERER%' order by chain_seq"
+    )
+    assert [(row["event_type"], row["session_id"]) for row in rows] == [
+        ("ORDERER_MISMATCH", session),
+        ("ORDERER_MATCHED", session),
+    ]
+    assert all(json.loads(row["payload"]) == {"order_id": SHIRT} for row in rows)
 
 
 async def test_a_guest_order_is_matched_the_same_way(place: Place) -> None:

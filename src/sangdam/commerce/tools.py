@@ -253,15 +253,7 @@ def tools(
             )
         except ShopFailure as failure:
             return refusal(call, failure)
-        grant = await matches.record(
-            call.org,
-            session,
-            given.order_id,
-            call.caller.client_ip,
-            matched=matched,
-            now=now,
-            with_token=call.caller.kind is not CallerKind.AGENT,
-        )
+        grant = await matches.record(call, session, given.order_id, matched=matched, now=now)
         if grant is None:
             return Failed("ORDERER_MISMATCH", retryable=True)
         return VerifyOrdererOut(

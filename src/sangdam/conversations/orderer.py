@@ -7,8 +7,11 @@ from datetime import datetime, timedelta
 
 from sangdam.conversations import store
 from sangdam.core.ids import GrantId, OrgId, SessionId
+from sangdam.db.chain import EventType, append
 from sangdam.db.database import Database
 from sangdam.orgs.keyring import Hasher
+from sangdam.tools.audit import event_of
+from sangdam.tools.model import Call, CallerKind
 
 MATCH_LIFE = timedelta(minutes=30)
 MISMATCHES = 5
@@ -34,25 +37,17 @@ class OrdererMatches:
         return here >= MISMATCHES or there >= MISMATCHES
 
     async def record(
-        self,
-        org: OrgId,
-        session: SessionId,
-        order_id: str,
-        ip: str | None,
-        *,
-        matched: bool,
-        now: datetime,
-        with_token: bool,
+        self, call: Call, session: SessionId, order_id: str, *, matched: bool, now: datetime
     ) -> MatchGrant | None:
-        """Writes down one try. The grant when it matched and no lock came about meanwhile; its token is shown this once."""
-        row = uuid.uuid4()
+        """Writes down one try. The grant when it matched and no lock came about meanwhile; its token, which the agent needs none of, is shown this once."""
+        org, ip, row = call.org, call.caller.client_ip, uuid.uuid4()
         async with self._db.org(org) as tx:
             # Tries of one moment all pass `locked`; here they stand in a line, and only the first five of them are believed.
             await store.one_match_at_a_time(org, tx, session, order_id)
             matched = (
                 matched and max(await store.refused_matches(org, tx, session, order_id, now - WITHIN)) < MISMATCHES
             )
-            token = secrets.token_urlsafe(32) if matched and with_token else None
+            token = secrets.token_urlsafe(32) if matched and call.caller.kind is not CallerKind.AGENT else None
             await store.insert_match(
                 org,
                 tx,
@@ -68,4 +63,6 @@ class OrdererMatches:
                     "at": now,
                 },
             )
+            said = EventType.ORDERER_MATCHED if matched else EventType.ORDERER_MISMATCH
+            await append(tx, org, events=[event_of(call, said, {"order_id": order_id}, now)])
         return MatchGrant(GrantId(row), now + MATCH_LIFE, token) if matched else None

@@ -17,10 +17,11 @@ from sangdam.core.facts import SendOtpOut, VerifyOtpOut
 from sangdam.core.ids import OrgId, SessionId
 from sangdam.core.phone import Phone
 from sangdam.db import chain
-from sangdam.db.chain import AuditEvent, EventType
+from sangdam.db.chain import EventType
 from sangdam.db.database import Database, Transaction
 from sangdam.notify import Accepted, Channel, NoAnswer, Notice, Rejected
 from sangdam.orgs.keyring import Hasher, KeyRing
+from sangdam.tools.audit import event_of
 from sangdam.tools.model import Assurance as _Assurance
 from sangdam.tools.model import Call, CallerKind, Failed, Invalid, Limit, NeedsVerification, Refusal, Undecided, Unknown
 
@@ -139,7 +140,7 @@ class Codes:
                 tx,
                 org,
                 events=[
-                    self._event(
+                    event_of(
                         call,
                         EventType.OTP_FAILED if isinstance(sent, Rejected) else EventType.OTP_SENT,
                         {"purpose": purpose, "phone": phone.masked},
@@ -202,7 +203,7 @@ class Codes:
                 org, tx, row["id"], now=now, grant_expires_at=expires_at, token_hash=self._hasher.hash("grant", org, token) if token is not None else None
             )  # fmt: skip
             await chain.append(
-                tx, org, events=[self._event(call, EventType.OTP_VERIFIED, {"purpose": row["purpose"]}, now)]
+                tx, org, events=[event_of(call, EventType.OTP_VERIFIED, {"purpose": row["purpose"]}, now)]
             )
         return VerifyOtpOut(
             purposes=("orders", "notify") if row["purpose"] == "orders" else ("notify",), phone_masked=row["phone_masked"], expires_at=expires_at, grant_id=str(row["id"]),
@@ -215,36 +216,13 @@ class Codes:
         await chain.append(
             tx,
             call.org,
-            events=[self._event(call, EventType.OTP_LOCKED if locked else EventType.OTP_FAILED, {"tries": tries}, now)],
+            events=[event_of(call, EventType.OTP_LOCKED if locked else EventType.OTP_FAILED, {"tries": tries}, now)],
         )
         return Failed("OTP_LOCKED") if locked else Failed("OTP_INVALID", retryable=True, detail={"left": most - tries})
 
     def _hash(self, org: OrgId, session: SessionId, row: uuid.UUID, code: str) -> str:
         return self._hasher.hash("otp", org, f"{session}|{row}|{code}")
 
-    def _event(self, call: Call, type: EventType, payload: dict[str, object], now: datetime) -> AuditEvent:
-        return event_of(call, type, payload, now)
-
 
 def _too_soon(since: timedelta) -> Failed:
     return Failed("OTP_RESEND_TOO_SOON", detail={"retry_after": math.ceil((BETWEEN_SENDS - since).total_seconds())})
-
-
-def event_of(call: Call, type: EventType, payload: dict[str, object], now: datetime) -> AuditEvent:
-    """An event of a call, with the stamp of the turn it was made in."""
-    stamp = call.caller.stamp
-    actor = {"kind": call.caller.kind.value, "id": call.caller.id}
-    if stamp is None:
-        return AuditEvent(type, actor, now, call.caller.trace_id, payload, call.caller.session)
-    return AuditEvent(
-        type,
-        actor,
-        now,
-        call.caller.trace_id,
-        payload,
-        call.caller.session,
-        stamp.turn,
-        stamp.state_rev,
-        stamp.context_no,
-        stamp.bot_context,
-    )

@@ -11,7 +11,7 @@ from typing import Any
 
 from sangdam.commerce.shop import Shop, ShopFailure
 from sangdam.commerce.tools import refusal
-from sangdam.conversations.otp import Senders, event_of
+from sangdam.conversations.otp import Senders
 from sangdam.core.clock import kst, kst_date
 from sangdam.core.facts import (
     CancelRestockOut,
@@ -31,6 +31,7 @@ from sangdam.orgs.keyring import Hasher, KeyRing
 from sangdam.restock import store
 from sangdam.restock.consent import VERSIONS, Consent, consent_text
 from sangdam.restock.model import MOST_PER_PHONE, Mall, Stock, Wish, ruling, stock_of
+from sangdam.tools.audit import event_of
 from sangdam.tools.model import (
     Assurance,
     Call,

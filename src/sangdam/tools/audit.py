@@ -13,6 +13,7 @@ from sangdam.tools.effects import caller_json, packed_masked
 from sangdam.tools.masking import bare, hidden, masked
 from sangdam.tools.model import (
     Assurance,
+    Call,
     Caller,
     Denied,
     Done,
@@ -178,3 +179,23 @@ def breaker_event(caller: Caller, upstream: str, *, opened: bool, code: str | No
     """Not of the turn that met it: a breaker belongs to the org."""
     kind = EventType.BREAKER_OPENED if opened else EventType.BREAKER_CLOSED
     return AuditEvent(kind, {"kind": "gate"}, at, caller.trace_id, {"upstream": upstream, "last_code": code})
+
+
+def event_of(call: Call, type: EventType, payload: dict[str, object], now: datetime) -> AuditEvent:
+    """An event of a call, with the stamp of the turn it was made in."""
+    stamp = call.caller.stamp
+    actor = {"kind": call.caller.kind.value, "id": call.caller.id}
+    if stamp is None:
+        return AuditEvent(type, actor, now, call.caller.trace_id, payload, call.caller.session)
+    return AuditEvent(
+        type,
+        actor,
+        now,
+        call.caller.trace_id,
+        payload,
+        call.caller.session,
+        stamp.turn,
+        stamp.state_rev,
+        stamp.context_no,
+        stamp.bot_context,
+    )
