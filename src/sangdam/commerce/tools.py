@@ -70,15 +70,7 @@ class Matches(Protocol):
 
     async def locked(self, org: OrgId, session: SessionId, order_id: str, now: datetime) -> bool: ...
     async def record(
-        self,
-        org: OrgId,
-        session: SessionId,
-        order_id: str,
-        ip: str | None,
-        *,
-        matched: bool,
-        now: datetime,
-        with_token: bool,
+        self, call: Call, session: SessionId, order_id: str, *, matched: bool, now: datetime
     ) -> MatchGrant | None: ...
 
 
