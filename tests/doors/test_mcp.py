@@ -24,7 +24,7 @@ from sangdam.tools.published import published_output, published_schema
 from sangdam.web.mcp.answers import guarded
 from sangdam.web.mcp.resources import Shelves
 from sangdam.web.parts import Shelf
-from tests.conversations.talk import OTHERS, SHIRT
+from tests.conversations.talk import OTHERS, OXFORD, SHIRT
 from tests.doors.mcp_desk import (
     CANCEL,
     DECLINE,
@@ -415,6 +415,44 @@ async def test_a_person_in_front_of_the_client_is_asked_with_the_exact_change(de
     assert kinds["CONFIRMATION_GIVEN"]["token_id"]
     headers = await desk.shop.sign_in()
     assert (await desk.shop.http.get("/api/approvals", headers=headers)).json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("tool", "given", "shown"),
+    [
+        (
+            "create_ticket",
+            {
+                "kind": "cancel",
+                "order_id": OXFORD,
+                "summary": "취소해 주세요",
+                "content": "색이 달라서 취소하고 싶어요",
+            },
+            "색이 달라서 취소하고 싶어요",
+        ),
+        ("update_order_shipping_address", {"order_id": OXFORD, "address2": "5층 501호"}, "5층 501호"),
+    ],
+    ids=["ticket", "address"],
+)
+@pytest.mark.parametrize("said", [YES, NO], ids=["yes", "no"])
+async def test_the_shops_own_changes_wait_for_the_person(
+    desk: Desk, tool: str, given: dict[str, Any], shown: str, said: types.ElicitResult
+) -> None:
+    person, asked = Person(said), {**given, "staff_reason": STAFF_REASON, "idempotency_key": a_key()}
+    async with connected(desk.shop.addresses.superuser) as owner:  # an address is not for MCP unless the shop says so
+        await owner.execute("update c_mcp_tool_policies set allowed_callers = '{mcp}' where tool_name = $1", tool)
+    token = await desk.shop.token(WRITE, STAFF, acts_as="staff", operated_by_person=True)
+    async with desk.client(token, elicitation_callback=person) as client:
+        first = await client.call_tool(tool, asked)
+        if said is YES:
+            told = done(first)
+            assert done(await client.call_tool(tool, asked)) == told
+        else:
+            assert refused(first)["code"], first
+    assert person.asked, first
+    assert shown in person.asked[0].message
+    states = [effect["state"] for effect in await desk.effects()]
+    assert states == (["done"] if said is YES else ["void"])
 
 
 @pytest.mark.parametrize(
