@@ -1,10 +1,17 @@
-"""One database for each file of tests: every test brings an organisation and a mall of its own."""
+"""One database and one mall for each file of tests: every test brings an organisation of its own."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import pytest
+from tests.commerce.desk import CLOCK, Desk, Opening, a_desk
+from tests.commerce.goods import NOW
+from tests.commerce.world import a_sandbox, served
 
+from cafe24_sandbox import Sandbox
+from sangdam.db.database import Database
 from sangdam.db.testing import Addresses, Cluster
 
 
@@ -22,3 +29,22 @@ def addresses(cluster: Cluster) -> Iterator[Addresses]:
     with asyncio.Runner() as runner:
         yield runner.run(open_())
         runner.run(close())
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Sandbox:
+    return a_sandbox(CLOCK, open_bucket=True)
+
+
+@pytest.fixture
+async def opening(database: Database, addresses: Addresses, sandbox: Sandbox) -> AsyncIterator[Opening]:
+    """Desks of one's own on the file's mall, without the faults of earlier tests."""
+    CLOCK.at = NOW
+    sandbox.clear_faults()
+    async with served(sandbox.app) as url:
+
+        def opened(**more: Any) -> AbstractAsyncContextManager[Desk]:
+            return a_desk(database, addresses, sandbox, url, CLOCK, **more)
+
+        yield opened
+    sandbox.clear_faults()

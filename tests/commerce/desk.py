@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
+from tests.commerce.goods import NOW
 from tests.commerce.world import Mall, a_keyring, a_mall
 
 from cafe24_sandbox import Sandbox
@@ -44,6 +45,12 @@ from sangdam.tools.model import (
 
 HANEUL, GUEST, SHARED, YERIN = (Phone(f"0100000{last}") for last in ("1234", "9012", "3456", "7777"))
 PERSONAL = ("김하늘", "박지우", "강나래", "010-0000-1234", "01000001234", "0000-8643", "세종대로", "302호", "haneul01@")
+
+CLOCK = SettableClock(NOW)
+
+
+class Opening(Protocol):
+    def __call__(self, **more: Any) -> "AbstractAsyncContextManager[Desk]": ...
 
 
 @dataclass

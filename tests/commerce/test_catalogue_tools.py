@@ -3,15 +3,14 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
-from tests.commerce.desk import Desk, a_desk
+from tests.commerce.desk import Desk, Opening
 from tests.commerce.goods import NOW
-from tests.commerce.world import DAY, a_sandbox, an_org, served
+from tests.commerce.world import DAY, an_org
 
 from cafe24_sandbox import Sandbox
 from cafe24_sandbox.cast import (
@@ -29,14 +28,10 @@ from cafe24_sandbox.cast import (
 )
 from cafe24_sandbox.model import Article, Variant
 from sangdam.commerce import Aliases
-from sangdam.core.clock import SettableClock
 from sangdam.core.ids import UserId, new_uuid
-from sangdam.db import Database
-from sangdam.db.testing import Addresses
 from sangdam.tools import seed_policies
 from sangdam.tools.model import Caller, Denied, Done, Failed, Invalid
 
-CLOCK = SettableClock(NOW)
 TOOLS: dict[str, tuple[dict[str, Any], str]] = {
     "list_boards": ({}, "/boards$"),
     "list_board_articles": ({"board_no": QNA_BOARD}, "/boards/6/articles$"),
@@ -52,28 +47,6 @@ SCOPES = {
 }  # fmt: skip
 FOR_SHOPPERS = ("read_product", "read_shipping", "resolve_product")
 every_tool = pytest.mark.parametrize("tool", TOOLS)
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Sandbox:
-    return a_sandbox(CLOCK, open_bucket=True)
-
-
-class Opening(Protocol):
-    def __call__(self, **more: Any) -> AbstractAsyncContextManager[Desk]: ...
-
-
-@pytest.fixture
-async def opening(database: Database, addresses: Addresses, sandbox: Sandbox) -> AsyncIterator[Opening]:
-    CLOCK.at = NOW
-    sandbox.clear_faults()
-    async with served(sandbox.app) as url:
-
-        def opened(**more: Any) -> AbstractAsyncContextManager[Desk]:
-            return a_desk(database, addresses, sandbox, url, CLOCK, **more)
-
-        yield opened
-    sandbox.clear_faults()
 
 
 @pytest.fixture

@@ -3,13 +3,11 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
-from tests.commerce.desk import GUEST, Desk, a_desk
-from tests.commerce.goods import NOW
+from tests.commerce.desk import CLOCK, GUEST, Desk, Opening, a_desk
 from tests.commerce.shop_contract import number
 from tests.commerce.world import a_sandbox, served
 
@@ -17,7 +15,6 @@ from cafe24_sandbox import Sandbox
 from cafe24_sandbox.cast import CONSULT_BOARD, QNA_BOARD
 from cafe24_sandbox.model import Article
 from sangdam.commerce.tickets import NOBODY
-from sangdam.core.clock import SettableClock
 from sangdam.core.ids import SessionId, new_uuid
 from sangdam.db import Database
 from sangdam.db.testing import Addresses
@@ -37,7 +34,6 @@ from sangdam.tools.model import (
     Unknown,
 )
 
-CLOCK = SettableClock(NOW)
 TICKET = "create_ticket"
 OWN, OTHER, FOREIGN = number("김하늘", "preparing"), number("김하늘", "held"), number("이서준", "only")
 ARTICLES = "/articles$"
@@ -57,28 +53,10 @@ def question(**changed: Any) -> dict[str, Any]:
     return {**QUESTION, **changed}
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Sandbox:
-    return a_sandbox(CLOCK, open_bucket=True)
-
-
-class Opening(Protocol):
-    def __call__(self, **more: Any) -> AbstractAsyncContextManager[Desk]: ...
-
-
-@pytest.fixture
-async def opening(database: Database, addresses: Addresses, sandbox: Sandbox) -> AsyncIterator[Opening]:
-    """A desk of one's own on the mall as it was at the beginning."""
-    CLOCK.at = NOW
+@pytest.fixture(autouse=True)
+def untouched(sandbox: Sandbox) -> None:
+    """What one test files or changes is not there for the next."""
     sandbox.reset()
-    sandbox.clear_faults()
-    async with served(sandbox.app) as url:
-
-        def opened(**more: Any) -> AbstractAsyncContextManager[Desk]:
-            return a_desk(database, addresses, sandbox, url, CLOCK, **more)
-
-        yield opened
-    sandbox.clear_faults()
 
 
 @pytest.fixture

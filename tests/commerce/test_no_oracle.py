@@ -1,24 +1,16 @@
 """A foreign order and a missing one are the same to a shopper: in code, in words, in the calls they take and in time."""
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
-from tests.commerce.desk import Desk, a_desk
-from tests.commerce.goods import NOW
+from tests.commerce.desk import Desk, Opening
 from tests.commerce.shop_contract import number
-from tests.commerce.world import a_sandbox, served
 
-from cafe24_sandbox import Sandbox
-from sangdam.core.clock import SettableClock
 from sangdam.core.ids import OrderId
 from sangdam.core.phone import Phone
-from sangdam.db import Database
-from sangdam.db.testing import Addresses
 from sangdam.tools.model import Done, Failed, NeedsConfirmation, Outcome
 
-CLOCK = SettableClock(NOW)
 OWN, OF_A_MEMBER, OF_A_GUEST = number("김하늘", "preparing"), number("이서준", "only"), number("박지우", "preparing")
 MISSING = OrderId("20260314-9999999")
 REFUSED = (OF_A_MEMBER, OF_A_GUEST, MISSING)
@@ -30,28 +22,6 @@ TOOLS: dict[str, dict[str, Any]] = {
     "update_order_shipping_address": {"receiver_name": "김바다"},
 }
 WRITES = frozenset({"create_ticket", "update_order_shipping_address"})
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Sandbox:
-    return a_sandbox(CLOCK, open_bucket=True)
-
-
-class Opening(Protocol):
-    def __call__(self, **more: Any) -> AbstractAsyncContextManager[Desk]: ...
-
-
-@pytest.fixture
-async def opening(database: Database, addresses: Addresses, sandbox: Sandbox) -> AsyncIterator[Opening]:
-    CLOCK.at = NOW
-    sandbox.clear_faults()
-    async with served(sandbox.app) as url:
-
-        def opened(**more: Any) -> AbstractAsyncContextManager[Desk]:
-            return a_desk(database, addresses, sandbox, url, CLOCK, **more)
-
-        yield opened
-    sandbox.clear_faults()
 
 
 @pytest.fixture

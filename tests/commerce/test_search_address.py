@@ -3,50 +3,21 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
-from tests.commerce.desk import Desk, a_desk
+from tests.commerce.desk import Desk, Opening
 from tests.commerce.goods import NOW
-from tests.commerce.world import a_sandbox, served
 
-from cafe24_sandbox import Sandbox
 from cafe24_sandbox.places import all_places
 from sangdam.commerce.address_ref import proves
 from sangdam.commerce.places import surcharges
-from sangdam.core.clock import SettableClock
-from sangdam.db import Database
-from sangdam.db.testing import Addresses
 from sangdam.orgs import Hasher
 from sangdam.tools.model import Denied, Failed, Invalid
 
-CLOCK = SettableClock(NOW)
 JUSO = "/addrLinkApi"
 SECRET_WORDS = ("테헤란로", "11층", "강남파이낸스센터")
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Sandbox:
-    return a_sandbox(CLOCK, open_bucket=True)
-
-
-class Opening(Protocol):
-    def __call__(self, **more: Any) -> AbstractAsyncContextManager[Desk]: ...
-
-
-@pytest.fixture
-async def opening(database: Database, addresses: Addresses, sandbox: Sandbox) -> AsyncIterator[Opening]:
-    CLOCK.at = NOW
-    sandbox.clear_faults()
-    async with served(sandbox.app) as url:
-
-        def opened(**more: Any) -> AbstractAsyncContextManager[Desk]:
-            return a_desk(database, addresses, sandbox, url, CLOCK, **more)
-
-        yield opened
-    sandbox.clear_faults()
 
 
 @pytest.fixture

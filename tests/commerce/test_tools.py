@@ -2,51 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
-from tests.commerce.desk import GUEST, HANEUL, PERSONAL, SHARED, YERIN, Desk, a_desk
-from tests.commerce.goods import NOW
+from tests.commerce.desk import GUEST, HANEUL, PERSONAL, SHARED, YERIN, Desk, Opening
 from tests.commerce.shop_contract import number
-from tests.commerce.world import DAY, a_sandbox, served, the_cast
+from tests.commerce.world import DAY, the_cast
 
 from cafe24_sandbox import Sandbox
-from sangdam.core.clock import SettableClock
 from sangdam.core.ids import OrderId, SessionId, new_uuid
 from sangdam.core.phone import Phone
-from sangdam.db import Database
-from sangdam.db.testing import Addresses
 from sangdam.tools.model import Denied, Done, Failed, Invalid, NeedsVerification
 
 TRANSIT, PARTIAL, FOREIGN = number("김하늘", "in_transit"), number("김하늘", "partial"), number("이서준", "only")
 MISSING = OrderId("20260314-9999999")
 HERS = the_cast().shopper("김하늘").orders
-CLOCK = SettableClock(NOW)
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Sandbox:
-    return a_sandbox(CLOCK, open_bucket=True)
-
-
-class Opening(Protocol):
-    def __call__(self, **more: Any) -> AbstractAsyncContextManager[Desk]: ...
-
-
-@pytest.fixture
-async def opening(database: Database, addresses: Addresses, sandbox: Sandbox) -> AsyncIterator[Opening]:
-    """A desk of one's own on the shared mall, as it was at the beginning."""
-    CLOCK.at = NOW
-    sandbox.clear_faults()
-    async with served(sandbox.app) as url:
-
-        def opened(**more: Any) -> AbstractAsyncContextManager[Desk]:
-            return a_desk(database, addresses, sandbox, url, CLOCK, **more)
-
-        yield opened
-    sandbox.clear_faults()
 
 
 @pytest.fixture

@@ -3,19 +3,16 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
-from tests.commerce.desk import GUEST, Desk, a_desk
-from tests.commerce.goods import NOW
+from tests.commerce.desk import CLOCK, GUEST, Desk, Opening, a_desk
 from tests.commerce.shop_contract import number
 from tests.commerce.world import a_sandbox, served
 
 from cafe24_sandbox import Sandbox
 from cafe24_sandbox.model import Receiver
-from sangdam.core.clock import SettableClock
 from sangdam.core.ids import OrderId
 from sangdam.core.phone import Phone
 from sangdam.db import Database
@@ -34,7 +31,6 @@ from sangdam.tools.model import (
     Unknown,
 )
 
-CLOCK = SettableClock(NOW)
 CHANGE = "update_order_shipping_address"
 OWN, HELD, UNPAID = number("김하늘", "preparing"), number("김하늘", "held"), number("김하늘", "awaiting_payment")
 TWO = number("강다인", "two_receivers")
@@ -44,28 +40,10 @@ NEW_ROAD, NEW_ZIP = "서울특별시 강남구 테헤란로 231", "06142"
 PERSONAL = ("테헤란로", "11층", "김바다", "0000-4242", "00004242", "경비실")
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Sandbox:
-    return a_sandbox(CLOCK, open_bucket=True)
-
-
-class Opening(Protocol):
-    def __call__(self, **more: Any) -> AbstractAsyncContextManager[Desk]: ...
-
-
-@pytest.fixture
-async def opening(database: Database, addresses: Addresses, sandbox: Sandbox) -> AsyncIterator[Opening]:
-    """A desk of one's own on the mall as it was at the beginning."""
-    CLOCK.at = NOW
+@pytest.fixture(autouse=True)
+def untouched(sandbox: Sandbox) -> None:
+    """What one test files or changes is not there for the next."""
     sandbox.reset()
-    sandbox.clear_faults()
-    async with served(sandbox.app) as url:
-
-        def opened(**more: Any) -> AbstractAsyncContextManager[Desk]:
-            return a_desk(database, addresses, sandbox, url, CLOCK, **more)
-
-        yield opened
-    sandbox.clear_faults()
 
 
 async def check(desk: Desk) -> None:
