@@ -97,6 +97,8 @@ class Denied:
     code: str
     retry_after: float | None = None
     """Seconds."""
+    rule: str | None = field(default=None, compare=False)
+    """Where a tool denies: the policy's condition, or the limit, that says no. For the audit."""
 
 
 @dataclass(frozen=True)
@@ -217,7 +219,7 @@ class Breach:
 
     @property
     def denied(self) -> Denied:
-        return Denied("RATE_LIMIT", self.retry_after)
+        return Denied("RATE_LIMIT", self.retry_after, self.limit.name)
 
 
 class Limits(Protocol):
