@@ -161,8 +161,11 @@ class UpstreamCall:
 
     call: str
     status: int | None
+    """None: no answer came."""
     ms: int
     attempt: int
+    to: str = "cafe24"
+    """Whose health it shows, by the name of a breaker."""
 
 
 class Conditions(BaseModel):
