@@ -72,6 +72,8 @@ def test_no_canary_survives(written: str, canary: str, sentence: str) -> None:
     ).map(" ".join)
 )  # fmt: skip
 @example("국민은행 123456-78-901234 690000000012")
+@example("국민은행 123456-78-901234-6789 0504-2345-6789")
+@example("국민은행 02-2345-6789 0504-2345-6789")
 def test_what_was_masked_stays_as_it_is(text: str) -> None:
     once = mask_text(text)
     assert mask_text(once) == once
