@@ -107,6 +107,8 @@ class Surroundings:
     open_bucket: bool = False
     orderer_floor_s: float = 0.4
     refusal_floor_s: float = 0.6
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+    """Seconds between two tries of one request."""
     clock: Clock | None = None
     image_hosts: tuple[str, ...] = ()
     more_tools: tuple[Tool, ...] = ()
@@ -210,7 +212,8 @@ class Product:
             self.db, self.keyring, self.hasher, shops=shops, malls=self._restock_mall, senders=self._sender
         )
         key = self.settings.juso_api_key
-        addresses = AddressSearch(http, key.get_secret_value() if key is not None else None, self._around.juso_url)
+        juso_key = key.get_secret_value() if key is not None else None
+        addresses = AddressSearch(http, juso_key, self._around.juso_url, self._around.pause)
         return (
             *commerce_tools(
                 shops,
@@ -246,7 +249,9 @@ class Product:
             self._around.product_url,
         )
         tokens = Tokens(self.connections, http, app, self.clock)
-        return MallClient(http, tokens, app, version=self.settings.cafe24_api_version, limiter=self._limiter)
+        return MallClient(
+            http, tokens, app, version=self.settings.cafe24_api_version, limiter=self._limiter, pause=self._around.pause
+        )
 
     def _limiter(self, mall: str) -> MallLimiter:
         known = self._limiters.get(mall)

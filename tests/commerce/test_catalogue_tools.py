@@ -574,6 +574,9 @@ async def test_the_agent_knows_suppliers_only_where_the_policy_exposes_them(desk
     outcome = await desk.use("read_supply", desk.agent())
     assert isinstance(outcome, Denied)
     assert outcome.code == "POLICY_BLOCK"
+    assert (await desk.audit())[-1]["policy_decision"] == {
+        "allowed": False, "code": "POLICY_BLOCK", "layer": 4, "rule": "expose_supplier_name", "policy_version": 1, "scopes_missing": [],
+    }  # fmt: skip
     await conditions(desk, "read_supply", expose_supplier_name=True)
     assert len((await told(desk, "read_supply", desk.agent()))["suppliers"]) == 6
 

@@ -672,6 +672,10 @@ async def test_the_highest_amount_is_judged_on_the_order(desk: Desk) -> None:
                 CHANGE,
             )
         assert isinstance(await desk.asked(CHANGE, order_id=OWN, receiver_name="김바다"), kind)
+        decided = (await desk.audit())[-1]["policy_decision"]
+        assert (decided["layer"], decided["rule"]) == (
+            (4, "max_amount") if kind is Denied else (2, "confirmation:none")
+        )
 
 
 async def test_another_organisation_s_order_is_nobody_s(desk: Desk, database: Database, addresses: Addresses) -> None:

@@ -1,6 +1,7 @@
 """One-time codes through the gate: every limit on both sides, one conversation only, and nothing readable left behind."""
 
 import asyncio
+import json
 import re
 import uuid
 from datetime import timedelta
@@ -12,7 +13,7 @@ from sangdam.conversations.grants import TOKEN_LENGTH
 from sangdam.conversations.retention import purge_codes, purge_windows
 from sangdam.core.ids import SessionId
 from sangdam.core.phone import Phone
-from sangdam.notify import NoAnswer, Rejected
+from sangdam.notify import Asked, NoAnswer, Rejected
 from sangdam.tools.model import (
     Assurance,
     CallerKind,
@@ -117,6 +118,20 @@ async def test_a_message_without_an_answer_may_have_arrived_so_its_code_counts(p
     place.phone.answers.append(NoAnswer("timeout"))
     assert isinstance(await send(place, session), Unknown)
     assert isinstance(await verify(place, session), Done)
+
+
+async def test_a_provider_that_is_down_is_left_alone_for_a_while(place: Place) -> None:
+    def down(status: int | None) -> Rejected:
+        return Rejected("DOWN", retryable=True, asked=Asked("POST /messages", status, 3))
+
+    place.phone.answers.extend([*[down(401)] * 6, down(None), *[down(503)] * 4])
+    for n in range(11):
+        assert code_of(await send(place, await place.session(), phone_of(n))) == "SOLAPI_ERROR"
+    assert code_of(await send(place, await place.session(), phone_of(11))) == "CIRCUIT_OPEN"
+    place.clock.move(seconds=31)
+    assert isinstance(await send(place, await place.session(), phone_of(11)), Done)
+    row, *_ = await place.rows("select upstream::text from f_audit_mcp_tools where phase = 'closed' order by chain_seq")
+    assert json.loads(row["upstream"]) == [{"call": "POST /messages", "status": 401, "ms": 3, "attempt": 1}]
 
 
 async def test_a_resend_replaces_the_code_before(place: Place) -> None:

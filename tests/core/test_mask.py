@@ -1,6 +1,7 @@
 """The masker: no canary survives, order numbers do, and what was masked stays as it is."""
 
 import re
+import uuid
 from typing import Any
 
 import pytest
@@ -71,6 +72,8 @@ def test_no_canary_survives(written: str, canary: str, sentence: str) -> None:
     ).map(" ".join)
 )  # fmt: skip
 @example("국민은행 123456-78-901234 690000000012")
+@example("국민은행 123456-78-901234-6789 0504-2345-6789")
+@example("국민은행 02-2345-6789 0504-2345-6789")
 def test_what_was_masked_stays_as_it_is(text: str) -> None:
     once = mask_text(text)
     assert mask_text(once) == once
@@ -107,6 +110,27 @@ def test_any_text_can_be_masked(text: str) -> None:
 def test_a_field_is_masked_by_its_name(key: str, value: str, masked: str) -> None:
     assert mask_value(key, value) == masked
     assert mask_value(key, masked) == masked
+
+
+@given(st.uuids(version=4))
+@example(uuid.UUID("8e91717f-f865-4c55-9771-9f1560939130"))
+@example(uuid.UUID("b679d070-7269-4776-b221-04bd95f1c7bd"))
+def test_an_id_stays_whole(id: uuid.UUID) -> None:
+    assert mask_value("subscription_id", {"id": [str(id)]}) == {"id": [str(id)]}
+    assert mask_value("trace_id", id.hex) == id.hex
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("id", "b679d070-7269-0776-b221-04bd95f1c7bd"),
+        ("id", "b679d070-7269-4776-b221-04bd95f1c7bd 010-2345-6789"),
+        ("trace_id", "01023456789" * 2 + "0123456789"),
+        ("note", "a" * 21 + "01023456789"),
+    ],
+)
+def test_what_only_looks_like_an_id_is_masked(key: str, value: str) -> None:
+    assert mask_value(key, value) != value
 
 
 def test_masks_reach_every_depth() -> None:

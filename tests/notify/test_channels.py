@@ -17,7 +17,7 @@ from tests.notify.channel_contract import CODE, HANEUL, ChannelContract, Line
 
 from cafe24_sandbox import Sandbox, SandboxConfig
 from sangdam.core.clock import SettableClock
-from sangdam.notify import Accepted, Console, NoAnswer, Notice, Rejected, Solapi
+from sangdam.notify import Accepted, Asked, Console, NoAnswer, Notice, Rejected, Solapi
 from sangdam.notify.console import KEPT
 from sangdam.notify.sms import LMS_BYTES, SMS_BYTES, kind_of, read_answer
 
@@ -205,6 +205,14 @@ async def test_a_message_whose_answer_was_lost_may_have_been_sent(desk: Desk) ->
     desk.behave("silent")
     assert isinstance(await desk.send(Notice(HANEUL, CODE, "otp-7"), seconds=0.2), NoAnswer)
     assert [reference for _, _, reference in desk.received] == ["otp-7"], "which is why it is no failure"
+
+
+@pytest.mark.parametrize(("case", "status"), [("fine", 200), ("failed", 200), ("broken", 500), ("silent", None), ("gone", None)])  # fmt: skip
+async def test_the_request_is_told_without_what_was_in_it(desk: Desk, case: str, status: int | None) -> None:
+    if case != "fine":
+        desk.behave(case)
+    sent = await desk.send(Notice(HANEUL, CODE, "r"), seconds=0.2 if case == "silent" else 5)
+    assert sent.asked == Asked("POST /messages/v4/send-many/detail", status, 0)
 
 
 @pytest.mark.parametrize("status", [301, 302, 307])

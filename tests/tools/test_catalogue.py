@@ -1,5 +1,6 @@
 """The registry, its catalogue, policies by default, codes, masks, breakers."""
 
+import asyncio
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ from sangdam.db.testing import Addresses
 from sangdam.tools import CODES, Gate, Registry, check_catalogue, published_schema, seed_policies, sync_catalogue
 from sangdam.tools.breaker import Breaker, Closed, Open, Probe, healthy, pause
 from sangdam.tools.masking import masked
-from sangdam.tools.model import Assurance, Denied, Done, Failed, Tool, UpstreamCall
+from sangdam.tools.model import Assurance, Denied, Done, Failed, NeedsConfirmation, Tool, UpstreamCall
 
 
 async def test_code_and_catalogue_agree_after_a_sync_only(database: Database, addresses: Addresses) -> None:
@@ -180,6 +181,9 @@ def test_answers_below_500_never_count(outcome: Any, status: int | None, verdict
     assert healthy(Failed("CONFIG_ERROR"), []) is None
 
 
+CHANGE = "update_order_shipping_address"
+
+
 async def look_up(world: World, gate: Gate | None = None) -> Any:
     return await (gate or world.gate).call(world.verified(), "lookup_order", {"order_id": ORDER})
 
@@ -215,8 +219,6 @@ async def test_failures_further_apart_than_a_minute_do_not_open(world: World) ->
 
 
 async def test_one_caller_probes_at_a_time(world: World) -> None:
-    import asyncio
-
     world.shop.ends["lookup_order"] = Failed("CAFE24_TIMEOUT", retryable=True)
     for _ in range(5):
         await look_up(world)
@@ -224,6 +226,35 @@ async def test_one_caller_probes_at_a_time(world: World) -> None:
     outcomes = await asyncio.gather(*(look_up(world) for _ in range(6)))
     assert [outcome.code for outcome in outcomes].count("CAFE24_TIMEOUT") == 1
     assert len(world.shop.runs) == 6
+
+
+async def look_ahead(world: World) -> Any:
+    """The first call of a write that a person has to confirm."""
+    change = {"order_id": ORDER, "zipcode": "06236"}
+    return await world.gate.call(world.verified(), CHANGE, change, key=f"conv:{world.session}:run:{CHANGE}")
+
+
+async def test_what_a_preview_meets_counts_too(world: World) -> None:
+    world.shop.ends[f"{CHANGE}.preview"] = Failed("CAFE24_TIMEOUT", retryable=True)
+    for _ in range(5):
+        assert (await look_ahead(world)).code == "CAFE24_TIMEOUT"
+    assert await look_ahead(world) == await look_up(world) == Denied("CIRCUIT_OPEN", 30.0)
+    world.clock.move(seconds=30)
+    outcomes = await asyncio.gather(*(look_ahead(world) for _ in range(4)))
+    assert [outcome.code for outcome in outcomes].count("CAFE24_TIMEOUT") == 1, "one tries at a time"
+    assert (await look_ahead(world)).retry_after == 60.0
+    world.clock.move(seconds=60)
+    del world.shop.ends[f"{CHANGE}.preview"]
+    world.shop.upstream[f"{CHANGE}.preview"] = UpstreamCall("GET /orders/{id}", 200, 3, 1)
+    assert isinstance(await look_ahead(world), NeedsConfirmation)
+    assert isinstance(await look_up(world), Done)
+
+
+async def test_another_side_that_fails_on_the_way_is_not_this_one(world: World) -> None:
+    world.shop.ends["lookup_order"] = Failed("ADDRESS_SEARCH_FAILED", retryable=True)
+    world.shop.upstream["lookup_order"] = UpstreamCall("POST addrLinkApi", 503, 3, 1, "juso")
+    for _ in range(7):
+        assert (await look_up(world)).code == "ADDRESS_SEARCH_FAILED"
 
 
 async def test_the_breaker_of_one_organisation_is_not_that_of_another(world: World) -> None:

@@ -294,6 +294,21 @@ async def test_a_tools_own_limit_counts_all_or_none_and_slides(world: World) -> 
         assert "12345678" not in str([row["key"] for row in await tx.fetch("select key from c_mcp_rate_counters")])
 
 
+async def test_a_limit_of_a_tool_is_named_in_the_row(world: World) -> None:
+    async def send(call: Call) -> Any:
+        breach = await call.limits.hit(Limit("phone", PHONE, 1, timedelta(minutes=10)))
+        return breach.denied if breach is not None else Told(text="보냈어요")
+
+    world.shop.ends["search_knowledge"] = send
+    await world.gate.call(world.agent(), "search_knowledge", {})
+    assert await world.gate.call(world.agent(), "search_knowledge", {}) == Denied("RATE_LIMIT", 606.0)
+    row = await world.last()
+    assert row["status"] == "rate_limited"
+    assert row["policy_decision"] == {
+        "allowed": False, "code": "RATE_LIMIT", "layer": 4, "rule": "phone", "policy_version": 1, "scopes_missing": [],
+    }  # fmt: skip
+
+
 async def test_parallel_hits_cannot_pass_a_limit_together(world: World) -> None:
     breaches: list[object] = []
 

@@ -115,6 +115,8 @@ class Shop:
             return end
 
         async def look(call: Call, arguments: Any) -> BaseModel | Refusal:
+            if f"{name}.preview" in self.upstream:
+                call.upstream.append(self.upstream[f"{name}.preview"])
             end = self.ends.get(f"{name}.preview")
             if end is not None:
                 return end
@@ -254,7 +256,14 @@ def tools_of(shop: Shop) -> list[Tool]:
         shop.tool("list_boards", Nothing, staff_only=True),
         shop.tool("create_handoff", Nothing, effect="write", provider="sangdam"),
         shop.tool("verify_otp", Coded, effect="write", unsigned_fields=("code",), provider="sangdam"),
-        shop.tool("update_order_shipping_address", Address, effect="write", assurance=Assurance.VERIFIED, preview=True),
+        shop.tool(
+            "update_order_shipping_address",
+            Address,
+            effect="write",
+            assurance=Assurance.VERIFIED,
+            preview=True,
+            breaker="cafe24",
+        ),
         shop.tool("subscribe_restock", Phoned, effect="write", assurance=Assurance.VERIFIED, purpose="notify"),
         shop.tool("slow_read", Nothing, deadline_s=0.05),
         shop.tool("slow_write", Nothing, effect="write", deadline_s=0.05),

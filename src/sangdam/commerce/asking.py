@@ -77,7 +77,9 @@ def refusal(call: Call, failure: ShopFailure) -> Refusal:
 def too_much(call: Call, order: Order) -> Denied | None:
     """The policy's highest amount, judged on the order."""
     most = call.conditions.max_amount
-    return Denied("POLICY_BLOCK") if most is not None and order.amounts.paid + order.amounts.due > most else None
+    if most is None or order.amounts.paid + order.amounts.due <= most:
+        return None
+    return Denied("POLICY_BLOCK", rule="max_amount")
 
 
 def evenly(run: Run, *, floor_s: float, pause: Pause) -> Run:

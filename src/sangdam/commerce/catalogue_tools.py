@@ -144,7 +144,7 @@ def catalogue_tools(shops: Callable[[OrgId], Awaitable[Shop]], aliases: Aliases)
 
     async def read_supply(call: Call, given: ReadSupplyIn) -> ReadSupplyOut | Refusal:
         if call.caller.kind is _AGENT and not call.conditions.expose_supplier_name:
-            return Denied("POLICY_BLOCK")
+            return Denied("POLICY_BLOCK", rule="expose_supplier_name")
         if given.supplier_code is not None and given.supplier_name is not None:
             return Invalid(fields=("supplier_code", "supplier_name"))
         try:

@@ -162,7 +162,7 @@ class AddressSearch:
         finally:
             if not given_up:
                 ms = int((call.clock.monotonic() - started) * 1000)
-                call.upstream.append(UpstreamCall("POST addrLinkApi", status, ms, attempt))
+                call.upstream.append(UpstreamCall("POST addrLinkApi", status, ms, attempt, "juso"))
         if status != 200:
             return _broken(f"status {status}")
         if body is None:

@@ -23,7 +23,18 @@ from sangdam.notify import Accepted, Channel, NoAnswer, Notice, Rejected
 from sangdam.orgs.keyring import Hasher, KeyRing
 from sangdam.tools.audit import event_of
 from sangdam.tools.model import Assurance as _Assurance
-from sangdam.tools.model import Call, CallerKind, Failed, Invalid, Limit, NeedsVerification, Refusal, Undecided, Unknown
+from sangdam.tools.model import (
+    Call,
+    CallerKind,
+    Failed,
+    Invalid,
+    Limit,
+    NeedsVerification,
+    Refusal,
+    Undecided,
+    Unknown,
+    UpstreamCall,
+)
 
 CODE_LIFE = timedelta(minutes=5)
 GRANT_LIFE = timedelta(minutes=15)
@@ -128,6 +139,8 @@ class Codes:
         sent = await channel.send(
             Notice(phone, text, str(row)), seconds=min(SEND_SECONDS, max(0.5, call.remaining - 0.5))
         )
+        if (asked := sent.asked) is not None:
+            call.upstream.append(UpstreamCall(asked.call, asked.status, asked.ms, 1, "solapi"))
         async with self._db.org(org) as tx:
             match sent:
                 case Accepted(message_id=message_id):

@@ -1,6 +1,7 @@
 """Reaching a person outside the chat: one module per channel."""
 
 from sangdam.notify.channel import Accepted as Accepted
+from sangdam.notify.channel import Asked as Asked
 from sangdam.notify.channel import Channel as Channel
 from sangdam.notify.channel import NoAnswer as NoAnswer
 from sangdam.notify.channel import Notice as Notice

@@ -1,6 +1,6 @@
 """What every channel promises: one message, one of three ends. Silence after sending is an end of its own, never a failure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from sangdam.core.phone import Phone
@@ -16,11 +16,24 @@ class Notice:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """The one request that a message took, as the audit keeps it."""
+
+    call: str
+    """Method and path."""
+    status: int | None
+    """None: no answer came."""
+    ms: int
+
+
+@dataclass(frozen=True)
 class Accepted:
     """The provider has it."""
 
     provider: str
     message_id: str
+    asked: Asked | None = field(default=None, compare=False)
+    """None where nobody was asked; so in every end."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +42,7 @@ class Rejected:
 
     code: str
     retryable: bool
+    asked: Asked | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -36,6 +50,7 @@ class NoAnswer:
     """It left and nothing came back: it may or may not have been sent."""
 
     code: str
+    asked: Asked | None = field(default=None, compare=False)
 
 
 Sent = Accepted | Rejected | NoAnswer

@@ -5,14 +5,16 @@ import hashlib
 import hmac
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Literal, cast
 
 import httpx2
 
 from sangdam.core.clock import Clock
-from sangdam.notify.channel import Accepted, NoAnswer, Notice, Rejected, Sent
+from sangdam.notify.channel import Accepted, Asked, NoAnswer, Notice, Rejected, Sent
 
+PATH = "/messages/v4/send-many/detail"
 SMS_BYTES = 90
 """EUC-KR bytes of one SMS; a longer text goes as LMS."""
 LMS_BYTES = 2000
@@ -51,23 +53,30 @@ class Solapi:
             "type": kind,
             "customFields": {"reference": notice.reference},
         }
+        started = self._clock.monotonic()
+        end, status = await self._posted(message, seconds)
+        ms = int((self._clock.monotonic() - started) * 1000)
+        return replace(end, asked=Asked(f"POST {PATH}", status, ms))
+
+    async def _posted(self, message: Mapping[str, object], seconds: float) -> tuple[Sent, int | None]:
+        """What it came to, and the status of the answer."""
         try:
             async with asyncio.timeout(seconds):
                 answer = await self._client.post(
-                    f"{self._base_url}/messages/v4/send-many/detail",
+                    f"{self._base_url}{PATH}",
                     json={"messages": [message], "allowDuplicates": False, "showMessageList": True},
                     headers={"Authorization": self._authorization()},
                     timeout=seconds,
                     follow_redirects=False,
                 )
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout):
-            return Rejected("UNREACHABLE", retryable=True)
+            return Rejected("UNREACHABLE", retryable=True), None
         except (httpx2.HTTPError, TimeoutError) as error:
-            return NoAnswer(type(error).__name__)
+            return NoAnswer(type(error).__name__), None
+        status = answer.status_code
         if not answer.is_success:
-            status = answer.status_code
-            return Rejected(f"HTTP_{status}", retryable=status == 429 or status >= 500)
-        return read_answer(answer.content) or NoAnswer("MALFORMED")
+            return Rejected(f"HTTP_{status}", retryable=status == 429 or status >= 500), status
+        return read_answer(answer.content) or NoAnswer("MALFORMED"), status
 
     def _authorization(self) -> str:
         date = self._clock.now().isoformat()

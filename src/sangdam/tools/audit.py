@@ -31,6 +31,8 @@ from sangdam.tools.policy import Refused
 
 UNKNOWN_FIELD = "(unknown field)"
 """Stands for a name that a caller made up: it may be anything, a person's too."""
+RUN = 4
+"""The step of the gate in which a tool runs (tools.md §1.2)."""
 
 
 @dataclass
@@ -59,7 +61,7 @@ class Record:
 
     def opened(self, at: datetime) -> AuditCall:
         request, touched = self._request(())
-        return self._row("opened", "opened", None, {}, request, touched, 0, at)
+        return self._row("opened", "opened", None, {}, request, touched, 0, at, None)
 
     def closed(self, outcome: Outcome, latency_ms: int, at: datetime) -> AuditCall:
         wrong = outcome.fields if isinstance(outcome, Invalid) else ()
@@ -80,6 +82,7 @@ class Record:
             touched | more,
             latency_ms,
             at,
+            self.refused or _by_tool(outcome),
         )
         return replace(row, effect=outcome.effect) if isinstance(outcome, (NeedsConfirmation, Unknown)) else row
 
@@ -112,8 +115,9 @@ class Record:
         touched: frozenset[str],
         latency_ms: int,
         at: datetime,
+        refused: Refused | None,
     ) -> AuditCall:
-        caller, stamp, refused = self.caller, self.caller.stamp, self.refused
+        caller, stamp = self.caller, self.caller.stamp
         assurance = self.grant.level if self.grant is not None else Assurance.ANONYMOUS
         shown_caller, _ = masked(caller_json(caller))
         return AuditCall(
@@ -150,6 +154,11 @@ class Record:
             trace_id=caller.trace_id,
             at=at,
         )
+
+
+def _by_tool(outcome: Outcome) -> Refused | None:
+    """A denial that only the tool could decide on, where the order or the phone is known."""
+    return Refused(outcome, RUN, outcome.rule or "tool") if isinstance(outcome, Denied) else None
 
 
 def status_of(outcome: Outcome) -> Status:

@@ -200,18 +200,18 @@ class Gate:
             if tool.effect == "write" and key is not None
             else None
         )
-        standing: store.Effect | None = None
-        if tool.confirmation and write is not None:
-            confirmed = await self._confirmed(record, write, call, confirmation)
-            if not isinstance(confirmed, Standing):
-                return await self._close(record, confirmed)
-            standing = confirmed.effect
-            record.args_digest = standing.args_digest
-        record.probe = allowed.probe
+        record.probe = allowed.probe  # a preview may be the one try, too
         if allowed.probe and not await self._take_probe(caller, tool):
             return await self._refuse(
                 record, Refused(Denied("CIRCUIT_OPEN", breaker.PROBE_LEASE.total_seconds()), 1, "breaker")
             )
+        standing: store.Effect | None = None
+        if tool.confirmation and write is not None:
+            confirmed = await self._confirmed(record, write, call, confirmation)
+            if not isinstance(confirmed, Standing):
+                return await self._close(record, confirmed, ran=call)
+            standing = confirmed.effect
+            record.args_digest = standing.args_digest
 
         # 3 once-only
         model = arguments.model
@@ -440,8 +440,9 @@ class Gate:
     async def _note_health(
         self, tx: Transaction, record: Record, tool: Tool, outcome: Outcome, ran: Call
     ) -> tuple[AuditEvent, ...]:
-        """What this call showed of the upstream."""
-        if tool.breaker is None or (healthy := breaker.healthy(outcome, ran.upstream)) is None:
+        """What this call showed of the upstream that the tool's breaker guards."""
+        asked = [one for one in ran.upstream if one.to == tool.breaker]
+        if tool.breaker is None or (healthy := breaker.healthy(outcome, asked)) is None:
             return ()
         caller, upstream, now = record.caller, tool.breaker, self._clock.now()
         org = caller.org

@@ -97,6 +97,8 @@ class Denied:
     code: str
     retry_after: float | None = None
     """Seconds."""
+    rule: str | None = field(default=None, compare=False)
+    """Where a tool denies: the policy's condition, or the limit, that says no. For the audit."""
 
 
 @dataclass(frozen=True)
@@ -159,8 +161,11 @@ class UpstreamCall:
 
     call: str
     status: int | None
+    """None: no answer came."""
     ms: int
     attempt: int
+    to: str = "cafe24"
+    """Whose health it shows, by the name of a breaker."""
 
 
 class Conditions(BaseModel):
@@ -217,7 +222,7 @@ class Breach:
 
     @property
     def denied(self) -> Denied:
-        return Denied("RATE_LIMIT", self.retry_after)
+        return Denied("RATE_LIMIT", self.retry_after, self.limit.name)
 
 
 class Limits(Protocol):

@@ -289,7 +289,7 @@ class Servers:
         )
         if wire.tried:
             ms = int((call.clock.monotonic() - started) * 1000)
-            call.upstream.append(UpstreamCall(f"POST {row.name}/{tool}", wire.status, ms, 1))
+            call.upstream.append(UpstreamCall(f"POST {row.name}/{tool}", wire.status, ms, 1, breaker_of(row.name)))
         well = not isinstance(answer, Trouble) or answer.cause in _TALKED or _is_client_error(answer)
         await self._note(call.org, row, well=well, now=now)
         match answer:
