@@ -66,10 +66,12 @@ class Cluster:
 
     @asynccontextmanager
     async def database(self, *, template: str = TEMPLATE) -> AsyncIterator[Addresses]:
-        """A database of one's own, dropped at the end with whatever is still connected. `template0` gives an empty one."""
+        """A database of one's own, as a copy of files (a fifth of the time of a copy by log), dropped at the end with whatever is still connected. `template0` gives an empty one."""
         name = f"t_{uuid.uuid4().hex}"
         async with self._superuser() as connection:
-            await connection.execute(f"create database {name} template {template} owner sangdam_owner")
+            await connection.execute(
+                f"create database {name} template {template} owner sangdam_owner strategy file_copy"
+            )
         try:
             yield self.addresses(name)
         finally:
