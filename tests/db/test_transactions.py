@@ -11,7 +11,7 @@ from sangdam.core.errors import Kind, SangdamError
 from sangdam.core.ids import OrgId
 from sangdam.db import Database
 from sangdam.db.database import organisations
-from sangdam.db.testing import Addresses
+from sangdam.db.testing import Addresses, connected
 
 CURRENT = "select nullif(current_setting('app.org_id', true), '')"
 
@@ -38,6 +38,18 @@ async def test_nothing_of_an_organisation_is_left_on_a_pooled_connection(address
         async with database.system() as tx:
             assert await tx.fetchval(CURRENT) is None
             assert tx.org is None
+
+
+async def test_only_the_transaction_that_says_so_ends_without_waiting_for_the_disk(addresses: Addresses) -> None:
+    async with connected(addresses.superuser) as owner:
+        name = await owner.fetchval("select current_database()")
+        await owner.execute(f"alter database {name} set synchronous_commit = on")
+    async with await Database.open(addresses.app, max_size=1) as database:
+        org, waits = new_org(), "show synchronous_commit"
+        async with database.org(org, durable=False) as tx:
+            assert (await tx.fetchval(waits), await tx.fetchval(CURRENT)) == ("off", str(org))
+        async with database.org(org) as tx:
+            assert await tx.fetchval(waits) == "on"
 
 
 async def test_a_hundred_interleaved_transactions_keep_their_organisations_apart(database: Database) -> None:

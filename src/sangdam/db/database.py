@@ -252,13 +252,19 @@ class Database:
         )
         return cls(cast(_Pool, pool), limits)
 
-    def org(self, org: OrgId) -> _Opening:
-        """A transaction that sees and writes the rows of one organisation."""
+    def org(self, org: OrgId, *, durable: bool = True) -> _Opening:
+        """A transaction that sees and writes the rows of one organisation.
+
+        Without `durable` its end does not wait for the disk: a crash of the database may forget the last moment of it, as of counters.
+        """
         # The simple protocol takes no parameters, but does BEGIN and the setting in one round trip: hence a checked literal.
         if not isinstance(org, uuid.UUID):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError("an organisation is named by its UUID")
+        hasty = "" if durable else ",set_config('synchronous_commit','off',true)"
         return _Opening(
-            self._pool, f"BEGIN;SELECT set_config('app.org_id','{uuid.UUID(int=org.int)}',true),{self._limits}", org
+            self._pool,
+            f"BEGIN;SELECT set_config('app.org_id','{uuid.UUID(int=org.int)}',true),{self._limits}{hasty}",
+            org,
         )
 
     def snapshot(self, org: OrgId, *, shared: str | None = None) -> _Opening:

@@ -239,7 +239,7 @@ class Gate:
         caller, ask = record.caller, self._connection_scopes
         try:
             granted = await ask(caller.org) if ask is not None and tool.scopes else None
-            async with self._db.org(caller.org) as tx:
+            async with self._db.org(caller.org, durable=False) as tx:
                 ground = await store.read_ground(
                     tx, caller.org, tool.name, upstream=tool.breaker, with_scopes=ask is None and bool(tool.scopes)
                 )
