@@ -1,7 +1,7 @@
 """Calls of a hostile caller, and what they got and left behind: `python benchmarks/hostile.py --calls 10000`.
 
-Prints how the calls ended, and ends with 1 when one of them read or wrote without a right, left a personal value in the clear, or was
-answered otherwise than its audit row says.
+Prints how the calls ended, and ends with 1 when one of them read or wrote without a right, left a personal value in the database, the log or
+the metrics, or left no closed row in the audit.
 """
 
 import argparse
@@ -36,7 +36,7 @@ async def main(calls: int, seed: int) -> int:
     print(f"{calls} calls with seed {seed} in {seconds:.0f} s")
     for ending, number in attack.ended.most_common():
         print(f"  {ending:<40} {number:>8}")
-    print(f"violations {len(attack.violations)}, answers unlike their audit row {len(mismatches)}")
+    print(f"violations {len(attack.violations)}, differences afterwards {len(mismatches)}")
     for line in [*attack.violations, *mismatches][:20]:
         print(f"  {line}")
     return 1 if attack.violations or mismatches else 0

@@ -321,7 +321,9 @@ class Campaign:
         found += [
             f"mall: {name} x{count}"
             for name, count in calls.items()
-            if not name.startswith("GET ") and "send-many" not in name and "juso" not in name.lower()
+            if not name.startswith("GET ")
+            and not name.endswith(("send-many/detail", "/oauth/token"))
+            and "juso" not in name.lower()
         ]
         closed = 0
         async with connected(self.addresses.superuser) as database:
