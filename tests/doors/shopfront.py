@@ -216,7 +216,7 @@ class Shopfront:
 @asynccontextmanager
 async def replica(shop: Shopfront) -> AsyncIterator[Shopfront]:
     """A second process' doors on the same database: nothing is shared but that."""
-    listening = socket.socket()
+    listening = socket.socket(proto=socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
     around = Surroundings(clock=shop.clock)
     async with opened(shop.product.settings, shop.addresses.app, around=around, pool=4) as product:
@@ -253,7 +253,7 @@ async def open_shop(
     addresses: Addresses, *, working: bool = False, demo: bool = False, settings: Mapping[str, str] | None = None
 ) -> AsyncIterator[Shopfront]:
     """An org with a widget; with `working`, its agent answers."""
-    listening = socket.socket()
+    listening = socket.socket(proto=socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
     base = f"http://127.0.0.1:{listening.getsockname()[1]}"
     given = {
