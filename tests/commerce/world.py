@@ -57,8 +57,8 @@ def a_keyring() -> KeyRing:
 
 @contextlib.asynccontextmanager
 async def served(app: Any) -> AsyncIterator[str]:
-    """A real server on a free port; its address."""
-    listening = socket.socket()
+    """A real server on a free port; its address. Named TCP, or the loop lets the body of each answer wait 40 ms for the head."""
+    listening = socket.socket(proto=socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
     server = uvicorn.Server(
         uvicorn.Config(app, log_config=None, access_log=False, ws="none", lifespan="off", timeout_graceful_shutdown=1)

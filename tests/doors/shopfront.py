@@ -220,7 +220,7 @@ class Shopfront:
 @asynccontextmanager
 async def replica(shop: Shopfront) -> AsyncIterator[Shopfront]:
     """A second process' doors on the same database: nothing is shared but that."""
-    listening = socket.socket()
+    listening = socket.socket(proto=socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
     around = Surroundings(clock=shop.clock)
     async with opened(shop.product.settings, shop.addresses.app, around=around, pool=4) as product:
@@ -262,7 +262,7 @@ async def open_shop(
     more_tools: tuple[Tool, ...] = (),
 ) -> AsyncIterator[Shopfront]:
     """An org with a widget; with `working`, its agent answers."""
-    listening = socket.socket()
+    listening = socket.socket(proto=socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
     base = f"http://127.0.0.1:{listening.getsockname()[1]}"
     given = {

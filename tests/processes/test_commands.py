@@ -1,5 +1,6 @@
 """Commands that end by themselves, and what they say: a taken port, a refused configuration, a look at the settings."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -11,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import pytest
 
+from sangdam.cli.processes import bound
 from sangdam.db.testing import Addresses
 from sangdam.settings import REQUIRED_IN_PROD, TEST_SWITCHES
 from tests.processes.running import finished, free_ports, started
@@ -35,6 +37,21 @@ async def test_a_taken_port_is_named_and_is_a_dependency_that_is_down(
     assert code == DEPENDENCY_DOWN, said
     assert str(taken) in said
     assert "Traceback" not in said
+
+
+async def test_a_body_does_not_wait_for_its_head_to_be_acknowledged() -> None:
+    told: asyncio.Queue[int] = asyncio.Queue()
+
+    async def look(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        told.put_nowait(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    listening = bound("127.0.0.1", 0)
+    async with await asyncio.start_server(look, sock=listening):
+        _, writer = await asyncio.open_connection(*listening.getsockname())
+        assert await told.get() == 1
+        writer.close()
+        await writer.wait_closed()
 
 
 async def test_a_sandbox_on_a_taken_port_says_so(taken: int, tmp_path: Path) -> None:
