@@ -21,7 +21,7 @@ from sangdam.db.testing import Cluster
 
 
 def main(count: int, steps: int) -> None:
-    logs.configure(level="error", build="bench")
+    logs.configure(level="critical", build="bench")  # its tools break on purpose
     with tempfile.TemporaryDirectory(prefix="sangdam-bench-") as home, asyncio.Runner() as runner:
         cluster = Cluster.start(Path(home))
         try:
