@@ -156,9 +156,10 @@ class _Rule:
 
 _NOT_ONES_PARCEL: Final = (
     "(?!.*(?:반품|교환|환불|취소|회수|수거|재입고|입고|보통|평균|대략|돈|돌려|사람주문|고객주문|손님주문|얼마나걸|며칠걸|몇일걸|어떻게|어케|방법|어디서(?:해|하|할|확인|보|봐|조회)"
-    "|안(?:돼|되|뜨|나와|보)|안에서|못하|다른(?:쇼핑몰|사이트|데)|쿠팡|네이버|지마켓|11번가|매장|가게|본사|화장실))"
+    "|안(?:돼|되|뜨|나와|보)|안에서|못하|다른(?:쇼핑몰|사이트|데)|쿠팡|네이버|지마켓|11번가|g마켓|매장|가게|본사|화장실"
+    "|지역|범위|시내|까지는|절차|환급|구매대행|입으면|기장|소매|발목|로그인|알았으니|고마워|고맙|감사해|감사합))"
 )
-"""What makes the words of a parcel mean something else: a claim, a rule, a page that does not work, another shop."""
+"""What makes the words of a parcel mean something else: a claim, a rule, a measure, a page that does not work, another shop."""
 
 # Read on the text without spaces and marks. Only what single letters cannot tell: the object decides over the verb.
 _RULES: Final = (

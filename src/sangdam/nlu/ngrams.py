@@ -40,11 +40,18 @@ _PARTICLE: Final = re.compile(
     "(?<=[가-힣a-z0-9]{2})(?:에서는|에서도|으로는|으로도|이라도|이랑은|한테는|에서|에게|한테|으로|이랑|까지|부터|처럼|보다"
     "|마다|이나|은|는|이|가|을|를|의|에|도|로|랑|과|와|만|나)$"
 )
+# NFKC makes a lone ㅇ, as in ㅇㅇ or ㄱㅅ, one that waits for its vowel; here it stays what was typed.
+_LONE_JAMO: Final = {
+    ord(waiting): code
+    for code in range(ord("ㄱ"), ord("ㅣ") + 1)
+    if len(waiting := unicodedata.normalize("NFKC", chr(code))) == 1
+}
 
 
 def plain(text: str) -> str:
     """Lower case, one space between words, numbers as 0, question marks kept, other marks and laughter dropped."""
     text = unicodedata.normalize("NFKC", text[-MAX_CHARS:] if len(text) > MAX_CHARS else text).lower()
+    text = text.translate(_LONE_JAMO)
     text = _LAUGH_OR_CRY.sub(" ", text)
     text = _DIGITS.sub("0", text)
     text = _REPEATED.sub(r"\1", text)
