@@ -5,6 +5,7 @@ Stops at the first schedule in which the mall did something twice, or in which t
 
 import argparse
 import asyncio
+import io
 import sys
 import tempfile
 import time
@@ -21,7 +22,7 @@ from sangdam.db.testing import Cluster
 
 
 def main(count: int, steps: int) -> None:
-    logs.configure(level="critical", build="bench")  # its tools break on purpose
+    logs.configure(level="error", build="bench", stream=io.StringIO())  # its tools break on purpose
     with tempfile.TemporaryDirectory(prefix="sangdam-bench-") as home, asyncio.Runner() as runner:
         cluster = Cluster.start(Path(home))
         try:
