@@ -290,7 +290,9 @@ def answered_choice(state: State, chosen: Chosen, draft: Draft, around: Surround
 def start(state: State, intent: str, seq: int, draft: Draft, around: Surroundings) -> State:
     """Begins a flow: at once, instead of a sibling whose order is not settled, on top of another, or later from the agenda."""
     kind = FLOWS[intent]
-    if state.run is not None and state.current.intent == intent:
+    # The same wish again is under way; another question of the same kind is another question.
+    another = kind.group == "question" and state.run is not None and state.current.started_seq != seq
+    if state.run is not None and state.current.intent == intent and not another:
         return state
     running = KINDS[state.current.name] if state.run is not None else None
     if running is not None and state.run is not None:

@@ -151,9 +151,17 @@ def question_words(state: State, waiting: Waiting, draft: Draft) -> str:
     text = first if draft.again == 0 else words(language, f"again.{kind}.{min(draft.again, 2)}")
     if draft.reason_asked:
         text = f"{words(language, f'why.{WHY.get(waiting.step.key, kind)}')} {text}"
+    if text == state.last_text and begun_now(state) and waiting.step.template.startswith("hold."):
+        return words(language, "hold.also")  # another question, with as little of an answer
     if text == state.last_text:
         text = words(language, f"again.{kind}.{1 if draft.again != 1 else 2}")
     return text
+
+
+def begun_now(state: State) -> bool:
+    return (
+        state.run is not None and state.expected is not None and state.current.started_seq == state.expected.asked_seq
+    )
 
 
 def buttons_of(step: Ask | YesNo | Choice) -> tuple[Button, ...]:

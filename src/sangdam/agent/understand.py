@@ -38,7 +38,7 @@ from sangdam.agent.commands import (
     Wait,
     Why,
 )  # fmt: skip
-from sangdam.agent.dialogue import Surroundings, open_question
+from sangdam.agent.dialogue import KINDS, Surroundings, open_question
 from sangdam.agent.flow import Ask, Button, Choice, Waiting, YesNo
 from sangdam.agent.flows import FLOWS
 from sangdam.agent.state import State
@@ -88,6 +88,8 @@ BESIDE = frozenset(
 """Wishes plain enough to be followed beside an answer; a remark on the answer itself easily looks like the others."""
 REMAINDER = 6
 """Letters that must be left beside a read answer before they are read for a wish."""
+RULES = frozenset({"faq", "shipping_policy"})
+"""Looked up in the same articles: between these nobody needs to choose."""
 
 _PROBLEMS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("returned", re.compile(r"반송|수취\s?거부|되돌아")),
@@ -192,7 +194,12 @@ class Understanding:
         candidates = tuple((candidate.intent.value, candidate.probability) for candidate in best.candidates[:3])
         named = tuple(command for command in found if isinstance(command, SetSlot) and command.name in KEPT_SLOTS)
         commands: list[Command] = [*found]
-        if any(command.name == "order_id" for command in named) and question is None and best.action is not Action.ACT:
+        sure_at = 0.0 if question is None else DIGRESSION_AT
+        if (
+            any(command.name == "order_id" for command in named)
+            and (question is None or offered(question, state))
+            and (best.action is not Action.ACT or best.top.probability < sure_at)
+        ):
             wish = next((name for name, _ in candidates if name in ORDER_INTENTS), "order_lookup")
             return Reading(
                 (*commands, StartFlow(wish, "ask_own", best.top.probability)),
@@ -233,21 +240,26 @@ class Understanding:
         question: Waiting | None,
     ) -> tuple[Command, ...]:
         intent = reading.top.intent
+        # A sentence that is neither yes nor no to an offer turns to something else, even where it is not certain to what.
+        held = question is not None and not (offered(question, state) and len(normal.bare) >= REMAINDER)
         match reading.action:
             case Action.ACT:
                 if question is not None and (reading.top.probability < DIGRESSION_AT or len(normal.bare) < REMAINDER):
                     return ()
                 return start(intent.value, reading, normal, text, values)
             case Action.KNOWLEDGE if reading.top.probability >= ASK_AT:
-                if question is not None and reading.top.probability < ACT_AT:
+                if held and reading.top.probability < ACT_AT:
                     return ()
                 if intent is Intent.SHIPPING_POLICY:
                     return start("shipping_policy", reading, normal, text, values)
                 return (SetSlot("wish_text", text[:500]), AskKnowledge(text[:300]))
             case Action.ASK:
-                if question is not None:
+                if held:
                     return ()
                 options = tuple(choice.value for choice in reading.choices() if choice.value in FLOWS)
+                ruled = sum(each.probability for each in reading.candidates if each.intent.value in RULES)
+                if options[:1] and options[0] in RULES and ruled >= ACT_AT:
+                    return start(options[0], reading, normal, text, values)
                 if len(options) >= 2:
                     about = next((option for option in options if option in ORDER_INTENTS), options[0])
                     return (*request_slots(about, normal, text, values), Unsure(options))
@@ -333,6 +345,11 @@ def awaited(question: Waiting | None) -> frozenset[str] | None:
         if step.kind == "order_fix":
             kinds |= {"order_id", "phone"}
     return frozenset(kinds)
+
+
+def offered(question: Waiting, state: State) -> bool:
+    """Whether what is asked is only whether a person shall take over or something else be done; nothing of an order hangs on it."""
+    return isinstance(question.step, YesNo) and state.run is not None and KINDS[state.run.name].group == "question"
 
 
 def kept(values: Sequence[Slot], normal: Normal, question: Waiting | None) -> list[Command]:
