@@ -16,6 +16,12 @@ _HOME = "TESTS_POSTGRES_HOME"
 _OWNS = pytest.StashKey[bool]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--write-coverage", action="store_true", help="write docs/tool-coverage.md again (tests/tools/coverage)"
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     # The controller names the folder before xdist starts its workers, who inherit it: all share one server.
     if _HOME not in os.environ:

@@ -194,13 +194,7 @@ class Desk:
         self.sandbox.add_fault(kind=kind, match={"path": path}, **more)
 
     def sold_out(self) -> list[tuple[int, str]]:
-        """Every product and option that is shown and cannot be bought."""
-        found: list[tuple[int, str]] = []
-        for product in self.sandbox.mall().products.values():
-            if product.display and product.selling:
-                found += [(product.no, variant.code) for variant in product.variants if variant.sold_out]
-                found += [(product.no, "*")] if all(variant.sold_out for variant in product.variants) else []
-        return found
+        return sold_out(self.sandbox)
 
     # What is stored
 
@@ -249,6 +243,16 @@ class Desk:
             for phone in PHONES:
                 for spelling in (phone.digits, phone.dashed, phone.e164, phone.digits[1:]):
                     assert spelling not in text, name
+
+
+def sold_out(sandbox: Sandbox) -> list[tuple[int, str]]:
+    """Every product and option that is shown and cannot be bought."""
+    found: list[tuple[int, str]] = []
+    for product in sandbox.mall().products.values():
+        if product.display and product.selling:
+            found += [(product.no, variant.code) for variant in product.variants if variant.sold_out]
+            found += [(product.no, "*")] if all(variant.sold_out for variant in product.variants) else []
+    return found
 
 
 @asynccontextmanager
