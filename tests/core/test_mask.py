@@ -74,6 +74,7 @@ def test_no_canary_survives(written: str, canary: str, sentence: str) -> None:
 @example("국민은행 123456-78-901234 690000000012")
 @example("국민은행 123456-78-901234-6789 0504-2345-6789")
 @example("국민은행 02-2345-6789 0504-2345-6789")
+@example("카카오뱅크 3333-01-2345678 010 2345 6789 5123-4567-8901-2345")
 def test_what_was_masked_stays_as_it_is(text: str) -> None:
     once = mask_text(text)
     assert mask_text(once) == once

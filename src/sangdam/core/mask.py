@@ -30,9 +30,7 @@ _PHONE = re.compile(
 )
 _DASHED = re.compile(r"(?<![0-9A-Za-z_])(?<![0-9a-f]-)\d{2,7}(?:-\d{1,8}){1,4}(?!-?[0-9A-Za-z_])")
 """Ten digits and more in groups: an account whose bank was not named."""
-_ACCOUNT = re.compile(
-    r"((?:계좌|은행|뱅크|농협|신협|새마을|우체국)(?:(?!\*{4}-)[^\d\n]){0,12})(\d[\d -]{7,18}\d)(?!\d)"
-)
+_ACCOUNT = re.compile(r"((?:계좌|은행|뱅크|농협|신협|새마을|우체국)(?:(?!\*{3})[^\d\n]){0,12})(\d[\d -]{7,18}\d)(?!\d)")
 _DOOR = re.compile(
     r"((?:공동\s*현관|현관\s*비밀\s*번호|비밀\s*번호|비번|출입\s*번호)[^\d#*\n]{0,8})([#*]?\d{3,8}[#*]?)"
 )

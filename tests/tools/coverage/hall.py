@@ -1,6 +1,7 @@
 """The whole product behind its own gate: one organisation, and a mall, an address search and a phone line on a real server."""
 
 import base64
+import io
 import json
 import re
 from collections import Counter
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
+from prometheus_client import generate_latest
 from tests.commerce.desk import Desk
 from tests.commerce.goods import NOW
 from tests.commerce.world import a_mall, a_sandbox, served
@@ -36,7 +38,7 @@ from sangdam.tools.model import Caller, Grant, Run, Tool
 from sangdam.tools.policy import PolicyRow
 
 CODE = "482913"
-_PHONES = re.compile(r"01001\d{6}|010-01\d\d-\d{4}|\+821001\d{6}|203\.0\.\d+\.\d+|(?<![0-9a-f])\d{6}(?![0-9a-f])")
+_NUMBERS = re.compile(r"01001\d{6}|010-01\d\d-\d{4}|\+821001\d{6}|203\.0\.\d+\.\d+|(?<![0-9a-f.])\d{6}(?![0-9a-f])")
 """How the phones, addresses and codes of the scenes are written."""
 
 
@@ -51,6 +53,7 @@ class Hall:
     """Behind everybody's back, past row security."""
     agent: Agent
     clock: SettableClock
+    log: io.StringIO
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
     """Of scenes."""
     attempts: int = 0
@@ -132,27 +135,30 @@ class Hall:
         return await self.superuser.fetchval("select count(*)::int from f_audit_mcp_tools where phase = 'closed'")
 
     async def named(self) -> dict[str, set[str]]:
-        """By table, which of the names stand there in clear."""
+        """By table, and in the log and the metrics, which of the names stand there in clear."""
         tables = await self.superuser.fetch(
             "select table_name as name from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE'"
         )
-        numbers = {name for name in self.names if _PHONES.fullmatch(name)}
-        found: dict[str, set[str]] = {}
-        for table in tables:
-            rows = await self.superuser.fetch(f'select t::text as row from "{table["name"]}" t')
-            text = "\n".join(row["row"] for row in rows)
-            found[table["name"]] = {name for name in self.names - numbers if name in text}
-            found[table["name"]] |= numbers & set(_PHONES.findall(text))
-        return {table: names for table, names in found.items() if names}
+        texts = {"log": self.log.getvalue(), "metrics": generate_latest(self.product.metrics).decode()}
+        for table in (row["name"] for row in tables):
+            texts[table] = "\n".join(
+                row["row"] for row in await self.superuser.fetch(f'select t::text as row from "{table}" t')
+            )
+        numbers = {name for name in self.names if _NUMBERS.fullmatch(name)}
+        found = {
+            place: {name for name in self.names - numbers if name in text} | numbers & set(_NUMBERS.findall(text))
+            for place, text in texts.items()
+        }
+        return {place: names for place, names in found.items() if names}
 
 
 @asynccontextmanager
-async def a_hall(addresses: Addresses) -> AsyncIterator[Hall]:
+async def a_hall(addresses: Addresses, log: io.StringIO) -> AsyncIterator[Hall]:
     clock = SettableClock(NOW)
     sandbox = a_sandbox(clock, open_bucket=True)
 
     async def pause(seconds: float) -> None:
-        clock.move(seconds=seconds)
+        clock.move(seconds=max(0.1, round(seconds, 1)))  # no fraction of a second looks like a code
 
     async with AsyncExitStack() as closing:
         url = await closing.enter_async_context(served(sandbox.app))
@@ -179,7 +185,7 @@ async def a_hall(addresses: Addresses) -> AsyncIterator[Hall]:
         superuser = await closing.enter_async_context(connected(addresses.superuser))
         desk = Desk(product.gate, mall, sandbox, product.registry, product.grants, product.sessions, product.review)
         await product.organisations.update(mall.org, hours=Hours())
-        hall = Hall(product, bare, desk, sandbox, superuser, await an_agent(product, mall.org), clock)
+        hall = Hall(product, bare, desk, sandbox, superuser, await an_agent(product, mall.org), clock, log)
         await hall.seed()
         await hall.connect()
         yield hall

@@ -35,7 +35,7 @@ def page(met: Mapping[str, Iterable[End]]) -> str:
     """By tool, the ends that were met."""
     ends: Ends = {tool: tuple(found) for tool, found in met.items()}
     grouped = {code for codes in GROUPS.values() for code in codes}
-    few = [code for code in CODES if code not in grouped]
+    few = [code for code in CODES if code not in grouped | FOREIGN]
     ways = {code: _ways(ends, code) for code in ("", *CODES)}
     return "\n".join(
         [
