@@ -13,9 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from hypothesis import HealthCheck, settings
-from hypothesis.stateful import run_state_machine_as_test
-from tests.tools.schedules import Schedules, Stage
+from tests.tools.schedules import run_schedules
 
 from sangdam.core import logs
 from sangdam.db.testing import Cluster
@@ -23,28 +21,15 @@ from sangdam.db.testing import Cluster
 
 def main(count: int, steps: int) -> None:
     logs.configure(level="error", build="bench", stream=io.StringIO())  # its tools break on purpose
-    with tempfile.TemporaryDirectory(prefix="sangdam-bench-") as home, asyncio.Runner() as runner:
+    with tempfile.TemporaryDirectory(prefix="sangdam-bench-") as home:
         cluster = Cluster.start(Path(home))
         try:
-            runner.run(cluster.make_template())
-            place = cluster.database()
-            Schedules.runner = runner
-            Schedules.stage = runner.run(Stage.build(runner.run(place.__aenter__())))
+            asyncio.run(cluster.make_template())
             started = time.perf_counter()
-            chosen = settings(
-                max_examples=count,
-                stateful_step_count=steps,
-                deadline=None,
-                database=None,
-                suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-            )
-            run_state_machine_as_test(Schedules, settings=chosen)
+            counted = run_schedules(cluster, count, steps=steps)
             seconds = time.perf_counter() - started
-            runner.run(Schedules.stage.db.close())
-            runner.run(place.__aexit__(None, None, None))
         finally:
             cluster.server.stop()
-    counted = Schedules.counted
     print(f"{counted['schedules']} schedules in {seconds:.0f} s, 0 with a second effect or an untrue end")
     for name, number in sorted(counted.items()):
         print(f"  {name:<20} {number:>8}")

@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Literal, get_args
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from tests.tools.world import Strict, Told, execute
 
 from sangdam.core.clock import SettableClock
 from sangdam.core.ids import CallId, EffectId, OrgId, SessionId, new_uuid
 from sangdam.db import Database
-from sangdam.db.testing import Addresses
+from sangdam.db.testing import Addresses, Cluster
 from sangdam.orgs import Hasher, KeyRing
 from sangdam.tools import ByShopper, Gate, Registry, seed_policies, sync_catalogue
 from sangdam.tools.model import (
@@ -430,3 +431,21 @@ class Schedules(RuleBasedStateMachine):
                 "select count(distinct call_id) from f_audit_mcp_tools where session_id = $1 and phase = 'closed'", self.session
             )  # fmt: skip
             return [dict(row.items()) for row in effects], int(closed)
+
+
+def run_schedules(cluster: Cluster, count: int, *, steps: int = 25) -> Counter[str]:
+    """What came of at least `count` schedules of so many steps; raises at the first that did something twice or ended untrue."""
+
+    class Mine(Schedules):
+        counted: ClassVar[Counter[str]] = Counter()
+
+    chosen = settings(
+        max_examples=count, stateful_step_count=steps, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+    )  # fmt: skip
+    with cluster.kept_database() as addresses, asyncio.Runner() as runner:
+        Mine.runner, Mine.stage = runner, runner.run(Stage.build(addresses))
+        try:
+            run_state_machine_as_test(Mine, settings=chosen)
+        finally:
+            runner.run(Mine.stage.db.close())
+    return Mine.counted
